@@ -1,0 +1,175 @@
+"""The layer ``changes`` as a GeoPackage with its QGIS style, and as GeoJSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import warnings
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from aoi.changes import schema
+from aoi.places.position import coordinate_digits, to_lonlat
+from imagery.errors import OutputError
+
+# The same file for the same changes: the times that the format asks for say nothing.
+_NO_TIME = "2000-01-01T00:00:00.000Z"
+
+_QML = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
+<qgis version="3.28.0" styleCategories="Symbology">
+ <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">
+  <symbols>
+   <symbol type="fill" name="0" alpha="1" force_rhr="0" clip_to_extent="1">
+    <layer class="SimpleFill" enabled="1" locked="0" pass="0">
+     <Option type="Map">
+      <Option type="QString" name="style" value="no"/>
+      <Option type="QString" name="color" value="255,0,255,0"/>
+      <Option type="QString" name="outline_style" value="solid"/>
+      <Option type="QString" name="outline_color" value="255,0,255,255"/>
+      <Option type="QString" name="outline_width" value="0.5"/>
+      <Option type="QString" name="outline_width_unit" value="MM"/>
+      <Option type="QString" name="joinstyle" value="miter"/>
+     </Option>
+    </layer>
+   </symbol>
+  </symbols>
+ </renderer-v2>
+</qgis>
+"""
+
+_STYLES = """CREATE TABLE layer_styles (
+ id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT,
+ f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT,
+ useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"""
+
+
+def write_gpkg(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Write the layer ``changes``, in the frame's CRS, with outlines that QGIS shows by itself.
+
+    The same frame gives the same bytes.  A file that is there is replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    ValueError
+        If the frame's columns aren't the schema's.
+    """
+    frame = schema.conform(frame).reset_index(drop=True)
+    try:
+        path.unlink(missing_ok=True)
+        with warnings.catch_warnings():
+            # That a frame that is not georeferenced has no CRS is known.
+            warnings.filterwarnings("ignore", message="'crs' was not provided")
+            frame.to_file(
+                path,
+                layer=schema.LAYER,
+                driver="GPKG",
+                engine="pyogrio",
+                geometry_type="MultiPolygon",
+                promote_to_multi=True,
+                layer_options={"GEOMETRY_NAME": "geom"},
+            )
+        with closing(sqlite3.connect(path)) as database, database:
+            _add_style(database)
+    except (OSError, RuntimeError, sqlite3.Error) as error:
+        raise OutputError(
+            f"{path.name}: cannot be written", found=error, needed="a folder to write into"
+        ) from error
+
+
+def _add_style(database: sqlite3.Connection) -> None:
+    database.execute(_STYLES)
+    database.execute(
+        "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
+        " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, ui,"
+        " update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'Outlines of changes', '', NULL, ?)",
+        (schema.LAYER, schema.LAYER, _QML, _NO_TIME),
+    )
+    database.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)"
+        " VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
+        (_NO_TIME,),
+    )
+    database.execute("UPDATE gpkg_contents SET last_change = ?", (_NO_TIME,))
+
+
+def write_geojson(frame: gpd.GeoDataFrame, path: Path, *, pixel_size_m: float) -> bool:
+    """Write the changes as RFC 7946 GeoJSON, one feature a line.
+
+    Longitude before latitude on WGS 84, outer rings counter-clockwise, as many decimals as a tenth
+    of a pixel deserves, and no ``crs`` member.
+
+    Returns
+    -------
+    bool
+        False, and nothing is written, where the frame is not georeferenced: GeoJSON cannot say so.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    ValueError
+        If the frame's columns aren't the schema's.
+    """
+    frame = schema.conform(frame)
+    if frame.crs is None:
+        return False
+    digits = coordinate_digits(pixel_size_m)
+    outlines = _outlines(frame, digits=digits, pixel_size_m=pixel_size_m)
+    described = schema.columns(georeferenced=True)
+    features = []
+    for row, outline in zip(frame.to_dict("records"), outlines, strict=True):
+        properties = {column.name: _plain(row[column.name], column.digits) for column in described}
+        feature = {
+            "type": "Feature",
+            "id": properties["id"],
+            "geometry": _rounded(shapely.geometry.mapping(outline), digits),
+            "properties": properties,
+        }
+        features.append(json.dumps(feature, ensure_ascii=False, allow_nan=False))
+    head = '{"type": "FeatureCollection",\n'
+    if features:
+        head += f'"bbox": {json.dumps(shapely.total_bounds(outlines).tolist())},\n'
+    text = head + '"features": [\n' + ",\n".join(features) + "\n]}\n"
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError(
+            f"{path.name}: cannot be written", found=error, needed="a folder to write into"
+        ) from error
+    return True
+
+
+def _outlines(frame: gpd.GeoDataFrame, *, digits: int, pixel_size_m: float) -> Any:
+    """The polygons on WGS 84, with rounded coordinates and rings the right way round."""
+    to_degrees = to_lonlat(frame.crs)
+    # A straight side of a projection is none in degrees; one of 1 km bends by 2 cm.
+    unit = frame.crs.axis_info[0].unit_conversion_factor if frame.crs.is_projected else None
+    geometry = frame.geometry.to_numpy()
+    if unit:
+        geometry = shapely.segmentize(geometry, max(1000.0, 100 * pixel_size_m) / unit)
+    degrees = shapely.transform(geometry, lambda xy: np.round(to_degrees(xy), digits))
+    return np.asarray(shapely.orient_polygons(degrees), dtype=object)
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item, digits) for item in value]
+    return round(value, digits) if isinstance(value, float) else value
+
+
+def _plain(value: Any, digits: int | None) -> Any:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return value if digits is None else round(value, digits)
+    return value

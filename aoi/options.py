@@ -1,0 +1,35 @@
+"""Options of places and products.  Standard library only, as ``imagery.options``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagery.options import Strict, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaOptions(Strict):
+    """The area of interest."""
+
+    aoi: str | None = option(
+        None,
+        "Area of interest: a file (GeoJSON, GeoPackage, KML, shapefile), a name of the catalogue "
+        "(see: twopass aoi list), or west,south,east,north in degrees.  Default: where both "
+        "images overlap.",
+        metavar="AREA",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductOptions(Strict):
+    """Polygons and the case folder."""
+
+    site_gap: float | None = option(
+        None,
+        "Changes closer than this many metres share a site (default: 5 m, and no less than 4 px).",
+        metavar="METRES",
+    )
+    keep_aligned: bool = option(
+        False, "Keep both scenes, aligned on the working grid, in the case (large)."
+    )
+    overwrite: bool = option(False, "Replace a case that exists.")

@@ -1,0 +1,41 @@
+"""Maps and a page, drawn from a finished case folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["draw_report"]
+
+
+def draw_report(case: Path) -> tuple[Path, ...]:
+    """Draw the maps and the page of a finished case, anew where they exist.
+
+    Parameters
+    ----------
+    case
+        The case folder: its record, changes and rasters are read, nothing else.
+
+    Returns
+    -------
+    tuple[Path, ...]
+        What was written: ``maps/*.png`` and ``report.html``, each whole or not at all.
+
+    Raises
+    ------
+    MissingInputError
+        If the folder is no case, or a file of it isn't there.
+    InputError
+        If the record is damaged or of another schema.
+    OutputError
+        If the folder can't be written to.
+    """
+    # Matplotlib takes half a second to load: only a drawing pays for it.
+    from aoi.report.contents import read_contents, write_whole
+    from aoi.report.html import page
+    from aoi.report.maps import draw_maps, write_maps
+
+    contents = read_contents(case)
+    plates = draw_maps(contents)
+    written = write_maps(plates, case / "maps")
+    html = write_whole(case / "report.html", page(contents, plates).encode())
+    return (*written, html)

@@ -1,0 +1,232 @@
+"""The words of the maps and the page: hedged sentences and numbers made from the record alone.
+
+Text from a record is whatever stood in a file or on a command line; :func:`clean` makes it fit to
+be drawn or shown.  No sentence here says what a change means on the ground.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from imagery.record import Json
+
+SIMULATED = "SIMULATED IMAGE — not a real acquisition"
+NOT_GEOREFERENCED = "not georeferenced"
+
+_MOST_ITEMS = 12
+
+DIRECTIONS = {
+    "brighter": "brighter in the later image",
+    "darker": "darker in the later image",
+    "mixed": "brighter and darker parts",
+}
+
+
+def clean(value: object, *, longest: int = 400) -> str:
+    """Untrusted text as one line without control, format, private and unassigned characters.
+
+    Those would let a credit line turn the direction of reading, hide text or show as boxes.
+    """
+    text = unicodedata.normalize("NFC", "" if value is None else str(value))
+    kept = (
+        " " if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Zs"} else character
+        for character in text
+        if unicodedata.category(character) not in {"Cf", "Cs", "Co", "Cn"}
+    )
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def file_name(value: object) -> str:
+    """A file's name without a folder, whatever system wrote it."""
+    return clean(str(value or "").replace("\\", "/").rstrip("/").rsplit("/", maxsplit=1)[-1])
+
+
+def number(value: Json, *, digits: int = 3, unit: str = "") -> str:
+    """A number with so many significant digits, never as 1e+06; "unknown" where it is null."""
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    if value == 0:
+        text = "0"
+    else:
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{places}f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+    return f"{text} {unit}".rstrip()
+
+
+def area(value: Json, *, spelled: bool = False) -> str:
+    """An area in square metres, with hectares beside a large one; square kilometres from one on.
+
+    Spelled out for maps, where a superscript is hardly seen at the size of a footnote.
+    """
+    if value is None:
+        return "unknown area"
+    if value >= 1e6:
+        return number(value / 1e6, unit="square kilometres" if spelled else "km²")
+    unit = "square metres" if spelled else "m²"
+    metres = f"{value:,.0f} {unit}" if value >= 10 else number(value, digits=2, unit=unit)
+    return f"{metres} ({number(value / 1e4)} ha)" if value >= 1e4 else metres
+
+
+def fine(value: float) -> str:
+    """A residual: two decimals, one from 10 on."""
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}"
+
+
+def share(value: Json) -> str:
+    """A share as a percentage, which reads 100 % (or 0 %) only where it is exactly that."""
+    if value is None:
+        return "unknown share"
+    percent = 100 * value
+    if 0 < percent < 0.1:
+        return "less than 0.1 %"
+    if 99.9 < percent < 100:
+        return "more than 99.9 %"
+    return f"{round(percent, 1):g} %"
+
+
+def count(value: int, noun: str) -> str:
+    """``1 site``, ``2 sites``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def title(record: Mapping[str, Json]) -> str:
+    """The area's Latin name."""
+    return clean(record["area"].get("name"), longest=120) or "Unnamed area"
+
+
+def date(scene: Mapping[str, Json]) -> str | None:
+    """A scene's date in words, UTC; None where it is unknown or stands on a file time alone."""
+    acquisition = scene.get("acquisition") or {}
+    if not acquisition.get("start") or acquisition.get("confirmed") is False:
+        return None
+    return clean(acquisition.get("text")) or None
+
+
+def platform(scene: Mapping[str, Json]) -> str:
+    """The platform's name, or that it is unknown."""
+    return clean(scene.get("platform"), longest=80) or "platform unknown"
+
+
+def credit(scene: Mapping[str, Json]) -> str | None:
+    """A scene's credit line, None where there is none."""
+    return clean(scene.get("credit")) or None
+
+
+def licence(scene: Mapping[str, Json]) -> str:
+    """A scene's licence, or that it is unknown."""
+    text = clean(scene.get("license"))
+    return f"licence: {text}" if text else "licence unknown"
+
+
+def alignment(record: Mapping[str, Json]) -> str:
+    """The line on how well the two images lie on one another."""
+    found = record["alignment"]
+    verdict = clean(found.get("verdict"))
+    pixels, metres = found.get("ce90_px"), found.get("ce90_m")
+    if verdict == "not measured" or pixels is None:
+        return "alignment not measured"
+    ground = "" if metres is None else f" = {fine(metres)} m"
+    return f"aligned to {fine(pixels)} px{ground} (CE90), {verdict}"
+
+
+def alignment_meaning(record: Mapping[str, Json]) -> str:
+    """What the verdict on the alignment means for a reader of the outlines."""
+    found = record["alignment"]
+    limits = found.get("limits") or {}
+    trusted = number(limits.get("trusted_px"), digits=2)
+    usable = number(limits.get("usable_px"), digits=2)
+    verdict = clean(found.get("verdict"))
+    if verdict == "trusted":
+        return (
+            "Nine in ten of the check points, which were held out of the fit, agree to within this "
+            f"distance, below the limit of {trusted} px. An outline no wider than that can still "
+            "be an edge that doesn't quite lie on itself."
+        )
+    if verdict == "usable":
+        return (
+            f"The residual is above {trusted} px, below which an alignment is trusted, and not "
+            f"above {usable} px. Narrow outlines along the edges of buildings and roads may be "
+            "misalignment rather than a difference on the ground."
+        )
+    return (
+        "How well the two images lie on one another could not be measured. Any outline along an "
+        "edge may be misalignment rather than a difference on the ground."
+    )
+
+
+def finding(record: Mapping[str, Json]) -> str:
+    """The sentence on what was found: numbers, hedged, never without the share that was seen."""
+    changes, observed = record["changes"], record["observed"]
+    seen = f"in the {share(observed.get('share'))} of the area seen in both images"
+    if observed.get("share") is None:
+        seen = "in the part of the area seen in both images, whose share is unknown"
+    if not changes["polygons"]:
+        return f"No visible difference above the cut was found {seen}."
+    pieces = ""
+    if changes["polygons"] != changes["sites"]:
+        pieces = f" ({count(changes['polygons'], 'outline')})"
+    return (
+        f"{count(changes['sites'], 'site')}{pieces} with visible difference, covering "
+        f"{area(changes.get('area_m2'))}, {seen}."
+    )
+
+
+def found_briefly(record: Mapping[str, Json]) -> str:
+    """The finding in a few words, for a map: with the share that was seen."""
+    changes, observed = record["changes"], record["observed"]
+    seen = f"{share(observed.get('share'))} of the area seen in both images"
+    if not changes["polygons"]:
+        return f"no visible difference above the cut · {seen}"
+    covered = area(changes.get("area_m2"), spelled=True)
+    return f"{count(changes['sites'], 'site')}, {covered} · {seen}"
+
+
+def certainty(record: Mapping[str, Json]) -> str:
+    """What is known of false alarms."""
+    changes = record["changes"]
+    calibration = clean(changes.get("calibration")) or "uncalibrated"
+    if calibration != "uncalibrated":
+        return f"Scores: {calibration}."
+    rule = clean(changes.get("threshold_rule")) or "rule unknown"
+    return (
+        f"Uncalibrated: the score cut ({number(changes.get('threshold'))}, by the rule “{rule}”) "
+        "is a statistical rule, and no false-alarm rate is certified. Shadows, seasons, vehicles "
+        "in motion and the angle of view differ between any two images and can be outlined here."
+    )
+
+
+def plain(value: Json) -> str:
+    """Any value of a record as short text."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float):
+        return number(value, digits=4)
+    if isinstance(value, Mapping):
+        return clean("; ".join(f"{key}: {plain(item)}" for key, item in value.items())) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        text = ", ".join(plain(item) for item in value[:_MOST_ITEMS])
+        more = len(value) - _MOST_ITEMS
+        return clean(text + (f" and {more:,} more in case.json" if more > 0 else "")) or "none"
+    return clean(value) or "none"
+
+
+def flat(values: Mapping[str, Any], *, prefix: str = "") -> tuple[tuple[str, str], ...]:
+    """Nested values of a record as (name, text), with the names of a nesting joined by a point."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = clean(f"{prefix}{key}")
+        if isinstance(value, Mapping) and value:
+            rows += flat(value, prefix=f"{name}.")
+        else:
+            rows.append((name, plain(value)))
+    return tuple(rows)

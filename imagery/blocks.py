@@ -1,0 +1,95 @@
+"""Integer geometry of windows and tiles: no pixel, no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TILE = 512
+"""Side, in px, of the compute tiles that every number is computed on.
+
+A constant of the method: how many tiles are in flight may change, the tiles may not, so that
+results agree bit for bit whatever the memory and the number of workers.
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A half-open rectangle of pixels: rows ``[top, bottom)``, columns ``[left, right)``."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def __post_init__(self) -> None:
+        if self.bottom < self.top or self.right < self.left:
+            raise ValueError(f"a window must have bottom >= top and right >= left; found {self}")
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.height, self.width
+
+    @property
+    def empty(self) -> bool:
+        return self.height == 0 or self.width == 0
+
+    def padded(self, margin: int) -> Window:
+        """The window grown by ``margin`` px on every side (it may leave the grid)."""
+        return Window(
+            self.top - margin, self.left - margin, self.bottom + margin, self.right + margin
+        )
+
+    def shifted(self, rows: int, cols: int) -> Window:
+        """The window moved by whole pixels."""
+        return Window(self.top + rows, self.left + cols, self.bottom + rows, self.right + cols)
+
+    def clipped(self, other: Window) -> Window:
+        """The part inside ``other``; empty, at a corner of ``other``, where they don't meet."""
+        top = min(max(self.top, other.top), other.bottom)
+        left = min(max(self.left, other.left), other.right)
+        return Window(
+            top,
+            left,
+            max(top, min(self.bottom, other.bottom)),
+            max(left, min(self.right, other.right)),
+        )
+
+    def contains(self, other: Window) -> bool:
+        return (
+            self.top <= other.top
+            and self.left <= other.left
+            and self.bottom >= other.bottom
+            and self.right >= other.right
+        )
+
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """The slices that cut this window out of an array that covers ``outer``."""
+        if not outer.contains(self):
+            raise ValueError(f"{self} is not inside {outer}")
+        return (
+            slice(self.top - outer.top, self.bottom - outer.top),
+            slice(self.left - outer.left, self.right - outer.left),
+        )
+
+
+def tiles_over(window: Window, *, size: int = TILE) -> Iterator[Window]:
+    """The tiles of the fixed lattice that cover ``window``, cut to it, in row-major order.
+
+    The lattice is anchored at pixel (0, 0) of the grid, not at the window, so that a pixel always
+    lies in the same tile.
+    """
+    for top in range(window.top // size * size, window.bottom, size):
+        for left in range(window.left // size * size, window.right, size):
+            tile = Window(top, left, top + size, left + size).clipped(window)
+            if not tile.empty:
+                yield tile

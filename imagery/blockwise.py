@@ -1,0 +1,78 @@
+"""The engine: run a function over tiles, on any executor, in order, with a bounded queue."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from imagery.blocks import Window
+from imagery.env import close_handles, raster_environment
+from imagery.options import EngineOptions
+
+T = TypeVar("T")
+
+
+@contextmanager
+def engine(options: EngineOptions) -> Iterator[Executor]:
+    """Threads and GDAL's environment for a run; handles are closed at its end.
+
+    The memory and the workers decide how many tiles are in flight, never a number.
+    """
+    workers = options.workers or os.cpu_count() or 1
+    # One thread inside a task: several would fight over the processors (measured: seven times
+    # slower), and sums would depend on their number.
+    with raster_environment(memory_mb=options.memory), threadpool_limits(limits=1):
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="twopass")
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            close_handles()
+
+
+def map_tiles(
+    function: Callable[[Window], T],
+    tiles: Iterable[Window],
+    *,
+    executor: Executor,
+    in_flight: int | None = None,
+) -> Iterator[tuple[Window, T]]:
+    """Results of ``function`` for each tile, in the tiles' order.
+
+    Parameters
+    ----------
+    function
+        Takes a window and returns a value; it writes nothing.  The caller's thread does the
+        writing, so that an error always surfaces.
+    tiles
+        The windows, in the order in which results are wanted.
+    executor
+        Any ``concurrent.futures`` executor.
+    in_flight
+        How many tiles may be at work or waiting to be taken; two for each processor by default.
+
+    Raises
+    ------
+    Exception
+        The first error of ``function``, after the tiles still waiting were cancelled.
+    """
+    limit = in_flight or 2 * (os.cpu_count() or 1)
+    pending: deque[tuple[Window, Future[T]]] = deque()
+    try:
+        for tile in tiles:
+            pending.append((tile, executor.submit(function, tile)))
+            if len(pending) >= limit:
+                done, future = pending.popleft()
+                yield done, future.result()
+        while pending:
+            done, future = pending.popleft()
+            yield done, future.result()
+    finally:
+        for _, future in pending:
+            future.cancel()

@@ -1,0 +1,172 @@
+"""The only place that opens rasters: which drivers, which siblings, no network, how much cache."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from imagery.errors import InputError, MissingInputError
+
+SIGNATURES = (
+    (b"II*\0", "GTiff"),
+    (b"MM\0*", "GTiff"),
+    (b"II+\0", "GTiff"),
+    (b"MM\0+", "GTiff"),
+    (b"\0\0\0\x0cjP  ", "JP2OpenJPEG"),
+    (b"\xffO\xffQ", "JP2OpenJPEG"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"RIFF", "WEBP"),
+)
+"""First bytes of the formats that are read, with their driver.  The driver is named on opening:
+VRT, WMS, PDF and the like, which read elsewhere or run code, are never tried."""
+
+RASTER_ERRORS: tuple[type[Exception], ...] = (RasterioError, CPLE_BaseError, OSError, SystemError)
+"""What rasterio raises.  GDAL's own errors pass through it bare in places, such as copies, and a
+failure that GDAL doesn't explain comes as a SystemError.
+"""
+
+_HANDLES_PER_THREAD = 8
+_local = threading.local()
+_every_cache: list[dict[tuple[str, int], Any]] = []
+_lock = threading.Lock()
+_opening = threading.Lock()
+
+
+@contextmanager
+def raster_environment(*, memory_mb: int = 1000) -> Iterator[None]:
+    """Run a block with GDAL set as this project needs it.
+
+    Parameters
+    ----------
+    memory_mb
+        The memory that the run may take; an eighth of it, 128 MB at the most, goes to GDAL's block
+        cache, whose own default (5 % of the machine) alone took 1.5 GB on mere reading.
+    """
+    with rasterio.Env(
+        # In bytes: rasterio hands it to GDALSetCacheMax64, which, unlike the option of that
+        # name, knows no megabytes.  125 would mean 125 bytes, and every block decoded again.
+        GDAL_CACHEMAX=max(16, min(128, memory_mb // 8)) * 2**20,
+        # Sidecars are asked for by name; folders are not listed.
+        GDAL_DISABLE_READDIR_ON_OPEN="TRUE",
+        GDAL_PAM_ENABLED="YES",
+        GDAL_GEOREF_SOURCES="PAM,INTERNAL,TABFILE,WORLDFILE",
+        # Nothing inside a file may lead to the network.
+        CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".none",
+        GDAL_HTTP_MAX_RETRY=0,
+        PROJ_NETWORK="OFF",
+        # A world file's or a text tag's number is the same in every country.
+        GDAL_NUM_THREADS=1,
+    ):
+        try:
+            yield
+        finally:
+            close_handles()
+
+
+@contextmanager
+def georeference_unwarned() -> Iterator[None]:
+    """Open a raster in this block without rasterio's warning that it is not georeferenced.
+
+    One thread at a time, because Python's list of warning filters belongs to all of them.
+    """
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_raster(path: Path) -> Any:
+    """Open a raster for reading, with a supported driver only.
+
+    The caller closes the dataset.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such file.
+    InputError
+        If the file is no raster that a supported driver reads.
+    """
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(16)
+        driver = next((name for first, name in SIGNATURES if start.startswith(first)), None)
+        if driver is None:
+            raise _unreadable(path)
+        # The filters of warnings belong to the process, so one thread at a time may change them.
+        with _lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            # An absolute path has no scheme: rasterio takes "a:b.tif" for an address.
+            return rasterio.open(path.absolute(), driver=driver)
+    except (RasterioError, OSError) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> InputError:
+    return InputError(
+        f"{path.name}: cannot be read as an image",
+        found=_first_bytes(path),
+        needed="a whole GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file",
+    )
+
+
+def handle(path: Path) -> Any:
+    """A dataset for this thread, kept open for the next read and closed by the environment."""
+    cache: dict[tuple[str, int], Any] | None = getattr(_local, "cache", None)
+    if cache is None:
+        cache = _local.cache = {}
+        with _lock:
+            _every_cache.append(cache)
+    try:
+        key = (str(path), path.stat().st_mtime_ns)
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    if key not in cache:
+        while len(cache) >= _HANDLES_PER_THREAD:
+            cache.pop(next(iter(cache))).close()
+        cache[key] = open_raster(path)
+    return cache[key]
+
+
+def close_handles() -> None:
+    """Close every dataset that :func:`handle` opened, in whatever thread."""
+    with _lock:
+        for cache in _every_cache:
+            for dataset in cache.values():
+                dataset.close()
+            cache.clear()
+
+
+def _missing(path: Path) -> MissingInputError:
+    return MissingInputError(
+        f"{path.name}: no such file" if not path.is_dir() else f"{path.name}: is a folder",
+        found=str(path),
+        needed="a GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file on this machine",
+    )
+
+
+def _first_bytes(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(40)
+    except OSError as error:
+        return error.strerror or str(error)
+    if not start:
+        return "an empty file"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the file itself"
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "a TIFF that is damaged or cut off"
+    if start.lstrip()[:1] == b"<":
+        return "a text file (XML, HTML or VRT)"
+    return f"a file of {path.stat().st_size} bytes that starts with {start[:8]!r}"

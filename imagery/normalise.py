@@ -1,0 +1,206 @@
+"""Relative radiometric normalisation: the later scene in the earlier one's radiometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagery.sampling import Sample
+
+_ROUNDS = 30
+_CORE = 0.5
+"""Share of the pixels, the least changed, on which a fit concentrates."""
+
+_KNOTS = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Radiometry:
+    """Per band, a monotone piecewise linear map from the later scene's values to the earlier's.
+
+    Two knots make a straight line; beyond the outer knots the outer pieces go on.
+    """
+
+    source: NDArray[np.float64]
+    """Knots in the later scene's values, shape (bands, knots), rising."""
+
+    target: NDArray[np.float64]
+    """Their values in the earlier scene's radiometry, shape (bands, knots)."""
+
+    method: str
+    residual: tuple[float, ...]
+    """Robust standard deviation of what is left, per band, in the earlier scene's units."""
+
+    core_share: float
+    """Share of the sample that counts as unchanged."""
+
+    correlation: tuple[float, ...]
+    """Correlation of the two scenes per band on the unchanged pixels."""
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The later scene's values, shape (bands, ...), in the earlier one's radiometry."""
+        mapped = np.empty_like(values)
+        for band, (source, target) in enumerate(zip(self.source, self.target, strict=True)):
+            mapped[band] = _piecewise(values[band], source, target)
+        return mapped
+
+    def of(self, bands: tuple[int, ...]) -> Radiometry:
+        """The map of some of the bands, by their place from 0."""
+        chosen = list(bands)
+        return replace(self, source=self.source[chosen], target=self.target[chosen])
+
+    def slope(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How much the map stretches at each value, of the values' shape."""
+        stretched = np.empty_like(values)
+        for band, (source, target) in enumerate(zip(self.source, self.target, strict=True)):
+            slopes = (np.diff(target) / np.diff(source)).astype(np.float32)
+            piece = np.clip(np.searchsorted(source, values[band]) - 1, 0, len(slopes) - 1)
+            stretched[band] = slopes[piece]
+        return stretched
+
+
+def fit_none(sample: Sample) -> Radiometry:
+    """No normalisation: both scenes are already in the same units."""
+    knots = np.tile([0.0, 1.0], (len(sample.before), 1))
+    return _described(sample, source=knots, target=knots, method="none")
+
+
+def fit_linear(sample: Sample) -> Radiometry:
+    """A gain and an offset per band, by orthogonal regression on unchanged pixels.
+
+    The fit concentrates on the half of the pixels that it explains best over all bands together
+    (the concentration step of Rousseeuw & Van Driessen 1999), so that changed pixels have no say;
+    on them the slope is that of the major axis, which treats both scenes alike (Canty, Nielsen &
+    Schmidt 2004, Remote Sensing of Environment 91, sec. 2.2).
+    """
+    gain, offset = _concentrated(sample)
+    low, high = sample.after.min(axis=1).astype(float), sample.after.max(axis=1).astype(float)
+    high = np.where(high > low, high, low + 1)
+    source = np.stack([low, high], axis=1)
+    target = gain[:, None] * source + offset[:, None]
+    return _described(sample, source=source, target=target, method="linear")
+
+
+def fit_monotone(sample: Sample) -> Radiometry:
+    """A monotone map per band for display products, whose stretch is unknown.
+
+    The quantiles of the two scenes are matched on the pixels that a linear fit holds for
+    unchanged; outside of them a whole-image match would hide change.
+    """
+    gain, offset = _concentrated(sample)
+    core = _core(sample, gain, offset)
+    levels = np.linspace(0.0, 1.0, _KNOTS)
+    source, target = [], []
+    for x, y in zip(sample.before, sample.after, strict=True):
+        high, low = np.quantile(y[core], levels), np.quantile(x[core], levels)
+        source.append(_rising(high))
+        target.append(np.maximum.accumulate(low))
+    return _described(sample, source=np.stack(source), target=np.stack(target), method="monotone")
+
+
+def choose(method: str, *, display_product: bool) -> str:
+    """The method that "auto" stands for."""
+    if method != "auto":
+        return method
+    return "monotone" if display_product else "linear"
+
+
+def _piecewise(
+    values: NDArray[np.float32], source: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    mapped = np.interp(values, source, target)
+    first = (target[1] - target[0]) / (source[1] - source[0])
+    last = (target[-1] - target[-2]) / (source[-1] - source[-2])
+    mapped += np.minimum(values - source[0], 0) * first + np.maximum(values - source[-1], 0) * last
+    return mapped.astype(np.float32)
+
+
+def _rising(knots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Knots that rise strictly, by less than what 32-bit values can tell apart."""
+    step = max(1e-6, float(np.ptp(knots)) * 1e-7)
+    return np.asarray(np.maximum.accumulate(knots) + step * np.arange(len(knots)))
+
+
+def _concentrated(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = sample.before.astype(np.float64), sample.after.astype(np.float64)
+    spread_x, spread_y = _mad(x), _mad(y)
+    gain = np.where((spread_x > 0) & (spread_y > 0), spread_x / np.maximum(spread_y, 1e-30), 1.0)
+    offset = np.median(x, axis=1) - gain * np.median(y, axis=1)
+    for _ in range(_ROUNDS):
+        core = _core(sample, gain, offset)
+        new_gain, new_offset = _major_axis(x[:, core], y[:, core], fallback=gain)
+        done = np.abs(new_gain - gain).max() < 1e-5 * np.abs(gain).max()
+        gain, offset = new_gain, new_offset
+        if done:
+            break
+    return gain, offset
+
+
+def _core(
+    sample: Sample, gain: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    residual = gain[:, None] * sample.after + offset[:, None] - sample.before
+    scale = _mad(residual - np.median(residual, axis=1, keepdims=True))
+    distance = ((residual / np.maximum(scale, 1e-12)[:, None]) ** 2).sum(axis=0)
+    core: NDArray[np.bool_] = distance <= np.quantile(distance, _CORE)
+    return core
+
+
+def _major_axis(
+    x: NDArray[np.float64], y: NDArray[np.float64], *, fallback: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
+    variance_x, variance_y = x.var(axis=1), y.var(axis=1)
+    shared = ((x - mean_x[:, None]) * (y - mean_y[:, None])).mean(axis=1)
+    # In units of the present gain both axes carry about the same noise.
+    variance_y, shared = variance_y * fallback**2, shared * fallback
+    half = (variance_x - variance_y) / 2
+    slope = (half + np.sqrt(half**2 + shared**2)) / np.where(shared == 0, np.inf, shared)
+    gain = np.where((shared > 0) & np.isfinite(slope) & (slope > 0), slope * fallback, fallback)
+    return gain, mean_x - gain * mean_y
+
+
+def _mad(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    middle = np.median(values, axis=1, keepdims=True)
+    return np.asarray(1.4826 * np.median(np.abs(values - middle), axis=1))
+
+
+def _described(
+    sample: Sample, *, source: NDArray[np.float64], target: NDArray[np.float64], method: str
+) -> Radiometry:
+    fitted = Radiometry(
+        source=source, target=target, method=method, residual=(), core_share=0.0, correlation=()
+    )
+    x = sample.before.astype(np.float64)
+    mapped = fitted.apply(sample.after).astype(np.float64)
+    residual = mapped - x
+    residual -= np.median(residual, axis=1, keepdims=True)
+    scale = _mad(residual)
+    distance = ((residual / np.maximum(scale, 1e-12)[:, None]) ** 2).sum(axis=0)
+    unchanged = distance <= 3 * len(x)
+    return Radiometry(
+        source=source,
+        target=target,
+        method=method,
+        residual=tuple(float(s) for s in scale),
+        core_share=float(unchanged.mean()),
+        correlation=tuple(
+            _correlation(a[unchanged], b[unchanged]) for a, b in zip(x, mapped, strict=True)
+        ),
+    )
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+METHODS: Mapping[str, Callable[[Sample], Radiometry]] = {
+    "none": fit_none,
+    "linear": fit_linear,
+    "monotone": fit_monotone,
+}

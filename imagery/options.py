@@ -1,0 +1,223 @@
+"""Options of every pixel step: frozen, nested, strict.
+
+Standard library only, so that ``twopass --help`` starts fast.  The command line is generated from
+these classes: a field's name is the option's name, its ``help`` the option's help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, Self, get_type_hints
+
+from imagery.errors import UsageError
+
+ThresholdName = Literal["null", "otsu", "triangle", "kittler-illingworth", "percentile", "fixed"]
+
+
+def option(
+    default: Any,
+    help: str,  # the word that the command line uses
+    *,
+    metavar: str | None = None,
+    flag: str | None = None,
+) -> Any:
+    """A field of an option class, with what the command line and the docs say of it.
+
+    ``flag`` overrides the option's name on the command line where the field's own name, right
+    inside its class, would be unclear outside of it.
+    """
+    return field(default=default, metadata={"help": help, "metavar": metavar, "flag": flag})
+
+
+class Strict:
+    """Builds an option class from plain values and refuses unknown keys at every level."""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Options from a mapping, such as the ``options`` of a record.
+
+        Raises
+        ------
+        UsageError
+            If a key is unknown, at whatever depth.
+        """
+        known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+        for key in values:
+            if key not in known:
+                raise UsageError(
+                    f"unknown option {key!r} in {cls.__name__}",
+                    needed="one of " + ", ".join(sorted(known)),
+                )
+        hints = get_type_hints(cls)
+        filled: dict[str, Any] = {}
+        for key, value in values.items():
+            kind = hints[key]
+            nested = isinstance(kind, type) and issubclass(kind, Strict)
+            filled[key] = kind.from_mapping(value) if nested else value
+        return cls(**filled)
+
+
+def option_fields(kind: type) -> dict[str, Any]:
+    """The fields of an option class that are options themselves, not nested classes of options."""
+    hints = get_type_hints(kind)
+    return {
+        f.name: f
+        for f in fields(kind)
+        if not (isinstance(hints[f.name], type) and is_dataclass(hints[f.name]))
+        and (f.default is not MISSING or f.default_factory is not MISSING)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneOptions(Strict):
+    """What the user says of one of the two scenes, where the file doesn't or is wrong."""
+
+    date: str | None = option(
+        None,
+        "When the image was acquired, ISO 8601 (a day, or a time, UTC where no zone is given), "
+        "or START/END.",
+        metavar="DATE",
+    )
+    credit: str | None = option(
+        None, "Credit line, printed on every map and in the report.", metavar="TEXT"
+    )
+    license: str | None = option(
+        None, "Licence of the image, printed beside the credit.", metavar="TEXT"
+    )
+    bands: str | None = option(
+        None,
+        'Bands to use, in order, by number or name ("3,2,1" or "red,green,blue").',
+        metavar="LIST",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions(Strict):
+    """What the user says of both scenes' files."""
+
+    crs: str | None = option(None, 'CRS of a file that has none ("EPSG:32651").', metavar="CRS")
+    nodata: float | None = option(
+        None, 'The value that marks missing pixels, "nan" among them.', metavar="VALUE"
+    )
+    bands: str | None = option(
+        None, "Bands to use of both files, by number or name.", metavar="LIST"
+    )
+    no_georeference: bool = option(
+        False, "Work on images without a georeference; needs --pixel-size."
+    )
+    pixel_size: float | None = option(
+        None, "Side of a pixel in metres, with --no-georeference.", metavar="METRES"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions(Strict):
+    """The common grid and the three extents."""
+
+    grid: str = option(
+        "coarser",
+        "The grid to work on: coarser, before, after, or a raster FILE whose grid is taken.",
+        metavar="GRID",
+    )
+    resolution: float | None = option(
+        None, "Ground sample of the working grid in metres.", metavar="METRES"
+    )
+    context: float = option(
+        2000.0,
+        "How far around the area, in metres, alignment and noise are estimated "
+        "(and no less than 2048 px).",
+        metavar="METRES",
+    )
+    margin: float = option(
+        50.0,
+        "How far around the area, in metres, the maps reach (and no less than 64 px).",
+        metavar="METRES",
+    )
+    min_coverage: float = option(
+        0.05,
+        "Smallest share of the area that must be seen in both images.",
+        metavar="SHARE",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoregisterOptions(Strict):
+    """Co-registration and its verdict."""
+
+    trusted_ce90: float = option(
+        0.5, "CE90 in px up to which the alignment is trusted.", metavar="PX"
+    )
+    usable_ce90: float = option(
+        2.0, "CE90 in px up to which the alignment is used, with a warning.", metavar="PX"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormaliseOptions(Strict):
+    """Relative radiometric normalisation."""
+
+    normalise: Literal["auto", "none", "linear", "monotone"] = option(
+        "auto",
+        "How the later image is brought to the earlier one's radiometry.  auto: monotone for "
+        "8-bit display products, else linear.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceOptions(Strict):
+    """The difference measure."""
+
+    method: Literal["cva", "difference"] = option(
+        "cva", "The difference measure (see: twopass methods)."
+    )
+    smoothing: float = option(
+        0.0,
+        "Standard deviation in px of the Gaussian that both scenes pass before they are compared.",
+        metavar="PX",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdOptions(Strict):
+    """The cut between changed and unchanged scores."""
+
+    threshold: str = option(
+        "null",
+        "null, otsu, triangle, kittler-illingworth, percentile:P, or a number.",
+        metavar="RULE",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionOptions(Strict):
+    """Which regions of candidate pixels become changes."""
+
+    min_area: float | None = option(
+        None,
+        "Smallest change in square metres (default: 16 px of the working grid).",
+        metavar="M2",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(Strict):
+    """How much of the machine to use.  None of these changes a result."""
+
+    workers: int | None = option(None, "Threads (default: the processors).", metavar="N")
+    memory: int = option(1000, "Memory to keep within, in MB.", metavar="MB")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectOptions(Strict):
+    """Everything that decides a change map, nested by step."""
+
+    before: SceneOptions = SceneOptions()
+    after: SceneOptions = SceneOptions()
+    read: ReadOptions = ReadOptions()
+    grid: GridOptions = GridOptions()
+    coregister: CoregisterOptions = CoregisterOptions()
+    normalise: NormaliseOptions = NormaliseOptions()
+    difference: DifferenceOptions = DifferenceOptions()
+    threshold: ThresholdOptions = ThresholdOptions()
+    regions: RegionOptions = RegionOptions()

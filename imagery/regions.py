@@ -1,0 +1,262 @@
+"""8-connected regions of candidate pixels, joined across tiles, with what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from imagery.blocks import Window
+
+_EIGHT = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoredTile:
+    """What the map pass hands over for one tile; all of shape (row, col)."""
+
+    window: Window
+    score: NDArray[np.float32]
+    signed: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+    """Whether the pixel is observed in both scenes."""
+
+    inside: NDArray[np.bool_]
+    """Whether the pixel lies in the area of interest."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Regions:
+    """One entry a region, in the order of their ids, which count from 1.
+
+    Ids follow the first pixel of each region in row-major order, so that they depend on nothing
+    but the map itself.
+    """
+
+    pixels: NDArray[np.int64]
+    pixels_inside: NDArray[np.int64]
+    """Pixels in the area of interest."""
+
+    score_max: NDArray[np.float64]
+    score_mean: NDArray[np.float64]
+    signed_mean: NDArray[np.float64]
+    """Mean difference over bands and pixels, in standard deviations; above 0 is brighter."""
+
+    brighter_share: NDArray[np.float64]
+    """Share of the pixels that became brighter."""
+
+    at_edge: NDArray[np.bool_]
+    """Whether the region touches the edge of the map or a pixel that is not observed."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledMap:
+    """Regions and where they are."""
+
+    regions: Regions
+    labels: NDArray[np.uint32]
+    """Region ids over the map's window, 0 where there is none."""
+
+
+def label_regions(
+    tiles: Iterable[ScoredTile],
+    *,
+    window: Window,
+    threshold: float,
+    least_pixels: int,
+    labels: NDArray[np.uint32],
+) -> LabelledMap:
+    """Join candidate pixels to regions and keep those that are large enough and touch the area.
+
+    Parameters
+    ----------
+    tiles
+        The tiles of ``window``, each once, in row-major order.
+    window
+        The window of the map.
+    threshold
+        A candidate is an observed pixel whose score is above.
+    least_pixels
+        Smallest region kept.
+    labels
+        Zeros of the window's shape, written into (a memory map, where the map is large).
+    """
+    parts: list[_Part] = []
+    links: list[NDArray[np.int64]] = []
+    count = 0
+    for tile in tiles:
+        candidates = tile.seen & (tile.score > threshold)
+        own, found = ndimage.label(candidates, structure=_EIGHT)
+        rows, cols = tile.window.within(window)
+        block = np.where(own > 0, own + count, 0).astype(np.uint32)
+        labels[rows, cols] = block
+        links.append(_links(labels, rows, cols))
+        if found:
+            parts.append(_measure(tile, own, found, offset=count, window=window))
+        count += found
+    if not count:
+        return LabelledMap(regions=_none(), labels=labels)
+    root = _roots(count, np.concatenate(links))
+    merged, table = _merged(_joined(parts), root)
+    keep = (merged.pixels >= least_pixels) & (merged.pixels_inside > 0)
+    order = np.argsort(merged.first[keep], kind="stable")
+    numbers = np.zeros(len(keep), np.uint32)
+    numbers[np.flatnonzero(keep)[order]] = np.arange(1, keep.sum() + 1)
+    lookup = np.concatenate([[np.uint32(0)], numbers[table]])
+    _renumber(labels, lookup)
+    kept = {f.name: getattr(merged, f.name)[keep][order] for f in fields(merged)}
+    pixels = kept["pixels"]
+    return LabelledMap(
+        regions=Regions(
+            pixels=pixels,
+            pixels_inside=kept["pixels_inside"],
+            score_max=kept["score_max"],
+            score_mean=kept["score_sum"] / np.maximum(pixels, 1),
+            signed_mean=kept["signed_sum"] / np.maximum(pixels, 1),
+            brighter_share=kept["brighter"] / np.maximum(pixels, 1),
+            at_edge=kept["at_edge"],
+        ),
+        labels=labels,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """Sums over provisional regions; they add up."""
+
+    first: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+    pixels_inside: NDArray[np.int64]
+    score_max: NDArray[np.float64]
+    score_sum: NDArray[np.float64]
+    signed_sum: NDArray[np.float64]
+    brighter: NDArray[np.int64]
+    at_edge: NDArray[np.bool_]
+
+
+def _measure(
+    tile: ScoredTile, own: NDArray[np.int32], found: int, *, offset: int, window: Window
+) -> _Part:
+    where = np.flatnonzero(own)
+    of = own.ravel()[where] - 1
+    rows, cols = np.divmod(where, own.shape[1])
+    place = (rows + tile.window.top - window.top) * window.width
+    place += cols + tile.window.left - window.left
+    first = np.full(found, np.iinfo(np.int64).max)
+    np.minimum.at(first, of, place)
+    score, signed = tile.score.ravel()[where], tile.signed.ravel()[where]
+    highest = np.full(found, -np.inf)
+    np.maximum.at(highest, of, score)
+    edge = _edge(tile, window).ravel()[where]
+    return _Part(
+        first=first,
+        pixels=np.bincount(of, minlength=found),
+        pixels_inside=_summed(of, tile.inside.ravel()[where], found).astype(np.int64),
+        score_max=highest,
+        score_sum=_summed(of, score, found),
+        signed_sum=_summed(of, signed, found),
+        brighter=_summed(of, signed > 0, found).astype(np.int64),
+        at_edge=_summed(of, edge, found) > 0,
+    )
+
+
+def _summed(of: NDArray[Any], values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.bincount(of, weights=values, minlength=count).astype(np.float64)
+
+
+def _edge(tile: ScoredTile, window: Window) -> NDArray[np.bool_]:
+    """Pixels beside one that is not observed, or on the edge of the map."""
+    edge = np.asarray(ndimage.binary_dilation(~tile.seen, structure=_EIGHT))
+    edge[0] |= tile.window.top == window.top
+    edge[-1] |= tile.window.bottom == window.bottom
+    edge[:, 0] |= tile.window.left == window.left
+    edge[:, -1] |= tile.window.right == window.right
+    return edge
+
+
+def _links(labels: NDArray[np.uint32], rows: slice, cols: slice) -> NDArray[np.int64]:
+    """Pairs of provisional labels that touch across the tile's upper and left border."""
+    pairs = []
+    if rows.start > 0:
+        below, above = labels[rows.start, cols], labels[rows.start - 1]
+        for step in (-1, 0, 1):
+            at = np.arange(cols.start, cols.stop) + step
+            inside = (at >= 0) & (at < labels.shape[1])
+            pairs.append(np.stack([below[inside], above[at[inside]]], axis=1))
+    if cols.start > 0:
+        right, left = labels[rows, cols.start], labels[:, cols.start - 1]
+        for step in (-1, 0, 1):
+            at = np.arange(rows.start, rows.stop) + step
+            inside = (at >= 0) & (at < labels.shape[0])
+            pairs.append(np.stack([right[inside], left[at[inside]]], axis=1))
+    if not pairs:
+        return np.zeros((0, 2), np.int64)
+    found = np.concatenate(pairs).astype(np.int64)
+    return np.unique(found[(found > 0).all(axis=1)], axis=0)
+
+
+def _roots(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each provisional label, the number of the region that it belongs to, from 0."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array(
+        (np.ones(len(links), np.int8), (links[:, 0] - 1, links[:, 1] - 1)), shape=(count, count)
+    )
+    _, root = connected_components(graph, directed=False)
+    return np.asarray(root, np.int64)
+
+
+def _joined(parts: list[_Part]) -> _Part:
+    return _Part(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Part)}
+    )
+
+
+def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int64]]:
+    """Sums over whole regions, added in the tiles' order, and each label's region."""
+    count = int(root.max()) + 1
+    first = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(first, root, part.first)
+    highest = np.full(count, -np.inf)
+    np.maximum.at(highest, root, part.score_max)
+
+    def added(values: NDArray[Any]) -> NDArray[np.float64]:
+        return _summed(root, values, count)
+
+    return _Part(
+        first=first,
+        pixels=added(part.pixels).astype(np.int64),
+        pixels_inside=added(part.pixels_inside).astype(np.int64),
+        score_max=highest,
+        score_sum=added(part.score_sum),
+        signed_sum=added(part.signed_sum),
+        brighter=added(part.brighter).astype(np.int64),
+        at_edge=added(part.at_edge.astype(np.float64)) > 0,
+    ), root
+
+
+def _renumber(labels: NDArray[np.uint32], lookup: NDArray[np.uint32]) -> None:
+    for top in range(0, labels.shape[0], 512):
+        rows = slice(top, top + 512)
+        labels[rows] = lookup[labels[rows]]
+
+
+def _none() -> Regions:
+    empty, whole = np.zeros(0), np.zeros(0, np.int64)
+    return Regions(
+        pixels=whole,
+        pixels_inside=whole,
+        score_max=empty,
+        score_mean=empty,
+        signed_mean=empty,
+        brighter_share=empty,
+        at_edge=np.zeros(0, bool),
+    )

@@ -1,0 +1,190 @@
+"""A deterministic sample of pixels of both scenes, for whatever is estimated from the whole."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from scipy import ndimage
+
+from imagery.blocks import Window, tiles_over
+from imagery.blockwise import map_tiles
+from imagery.errors import InputError
+from imagery.grid import Plan
+from imagery.raster import Raster
+from imagery.scene import Role, Scene
+from imagery.shift import Shift
+from imagery.warp import crop, warp_window
+
+MAX_TILES = 64
+"""Tiles sampled at the most, evenly over the estimation window."""
+
+MAX_PIXELS = 300_000
+_LEAST = 200
+"""Pixels seen in both scenes below which nothing can be estimated."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairReader:
+    """Reads a window of both scenes, aligned, on the working grid.  Small, and fit to travel."""
+
+    before: Scene
+    after: Scene
+    before_bands: tuple[int, ...]
+    after_bands: tuple[int, ...]
+    grid: GeoBox
+    moving: Role
+    shift: Shift
+    smoothing: float
+    """Standard deviation in px of the Gaussian that both scenes pass before they are compared."""
+
+    @property
+    def halo(self) -> int:
+        """Pixels read around a window, for the smoothing and the gradient."""
+        return int(np.ceil(4 * self.smoothing)) + 2
+
+    def read(self, window: Window) -> tuple[Raster, Raster]:
+        """Before and after over a window of the working grid, smoothed; halos are cut off.
+
+        A pixel is valid by its own scene; smoothing takes valid pixels only.
+        """
+        padded = window.padded(self.halo)
+        rasters = []
+        for scene, bands in ((self.before, self.before_bands), (self.after, self.after_bands)):
+            raster = warp_window(
+                scene,
+                self.grid,
+                padded,
+                bands=bands,
+                shift=self.shift if scene.role == self.moving else None,
+            )
+            rasters.append(self._smoothed(raster))
+        return rasters[0], rasters[1]
+
+    def _smoothed(self, raster: Raster) -> Raster:
+        if not self.smoothing or not raster.valid.any():
+            return raster
+        return Raster(
+            data=smooth(raster.data, raster.valid, sigma=self.smoothing),
+            valid=raster.valid,
+            geobox=raster.geobox,
+        )
+
+    def cut(self, raster: Raster, window: Window) -> Raster:
+        """The window itself, without the halo that :meth:`read` returns around it."""
+        rows, cols = window.within(window.padded(self.halo))
+        return Raster(
+            data=raster.data[:, rows, cols],
+            valid=raster.valid[rows, cols],
+            geobox=crop(self.grid, window),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """Pixels of both scenes at the same places."""
+
+    before: NDArray[np.float32]
+    """Shape (bands, pixels)."""
+
+    after: NDArray[np.float32]
+    """Shape (bands, pixels), on the same bands."""
+
+    gradient: NDArray[np.float32]
+    """Shape (2, bands, pixels): change per px of the later scene along rows and cols."""
+
+    seen: int
+    """Pixels seen in both scenes among those of the tiles."""
+
+    total: int
+
+
+def smooth(
+    data: NDArray[np.float32], valid: NDArray[np.bool_], *, sigma: float
+) -> NDArray[np.float32]:
+    """Gaussian mean of the valid pixels (normalised convolution, Knutsson & Westin 1993)."""
+    if valid.all():
+        return np.asarray(ndimage.gaussian_filter(data, (0, sigma, sigma), mode="nearest"))
+    weight = ndimage.gaussian_filter(valid.astype(np.float32), sigma, mode="nearest")
+    total = ndimage.gaussian_filter(data * valid, (0, sigma, sigma), mode="nearest")
+    return np.where(valid, total / np.maximum(weight, 1e-6), np.float32(0))
+
+
+def gradients(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Central differences along rows and cols; shape (2, band, row, col)."""
+    return np.stack(
+        [
+            np.gradient(data, axis=axis) if data.shape[axis] > 1 else np.zeros_like(data)
+            for axis in (1, 2)
+        ]
+    ).astype(np.float32, copy=False)
+
+
+def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
+    """Pixels of both scenes, hashed by their place, over the estimation window.
+
+    Raises
+    ------
+    InputError
+        If fewer than a few hundred pixels are seen in both.
+    """
+    tiles = list(tiles_over(plan.estimation))
+    if len(tiles) > MAX_TILES:
+        chosen = np.unique(np.linspace(0, len(tiles) - 1, MAX_TILES).round().astype(int))
+        tiles = [tiles[i] for i in chosen]
+    total = sum(tile.height * tile.width for tile in tiles)
+    one_in = max(1, -(-total // MAX_PIXELS))
+    found = [
+        part
+        for _, part in map_tiles(
+            partial(_sample_tile, pair, one_in=one_in), tiles, executor=executor
+        )
+    ]
+    seen = sum(part.seen for part in found)
+    sample = Sample(
+        before=np.concatenate([part.before for part in found], axis=1),
+        after=np.concatenate([part.after for part in found], axis=1),
+        gradient=np.concatenate([part.gradient for part in found], axis=2),
+        seen=seen,
+        total=total,
+    )
+    if sample.before.shape[1] < _LEAST:
+        raise InputError(
+            f"{pair.before.name} and {pair.after.name} share too few valid pixels",
+            found=f"{seen} pixels seen in both, of {total}",
+            needed=f"at least {_LEAST}",
+            option="--nodata",
+        )
+    return sample
+
+
+def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
+    before, after = pair.read(window)
+    slope = gradients(after.data)
+    rows, cols = window.within(window.padded(pair.halo))
+    seen = (before.valid & after.valid)[rows, cols]
+    take = seen & _hashed(window, one_in)
+    return Sample(
+        before=before.data[:, rows, cols][:, take],
+        after=after.data[:, rows, cols][:, take],
+        gradient=slope[:, :, rows, cols][:, :, take],
+        seen=int(seen.sum()),
+        total=seen.size,
+    )
+
+
+def _hashed(window: Window, one_in: int) -> NDArray[np.bool_]:
+    """True at one pixel in ``one_in``, by place alone, so that no tiling changes the sample."""
+    rows = np.arange(window.top, window.bottom, dtype=np.uint64)[:, None]
+    cols = np.arange(window.left, window.right, dtype=np.uint64)[None, :]
+    # The finaliser of MurmurHash3 (Appleby, public domain): neighbours become unrelated.
+    mixed = rows * np.uint64(0x9E3779B97F4A7C15) ^ cols * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= mixed >> np.uint64(33)
+    mixed *= np.uint64(0xFF51AFD7ED558CCD)
+    mixed ^= mixed >> np.uint64(33)
+    chosen: NDArray[np.bool_] = mixed % np.uint64(one_in) == 0
+    return chosen

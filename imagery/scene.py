@@ -1,0 +1,153 @@
+"""A scene: all that is known of one image before its pixels are read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from odc.geo.geobox import GeoBox
+
+from imagery.blocks import Window
+from imagery.record import Caution
+
+Role = Literal["before", "after"]
+Precision = Literal["second", "day", "interval", "unknown"]
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """When a scene was acquired, how finely that is known, and who says so.
+
+    ``start`` and ``end`` are UTC; they differ for an interval (a mosaic).  A day is held as its
+    first and last second.  ``confirmed`` is False for a mere file time, which reaches no map.
+    """
+
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+    precision: Precision = "unknown"
+    source: str = "unknown"
+    confirmed: bool = True
+
+    @property
+    def known(self) -> bool:
+        return self.start is not None and self.confirmed
+
+    def __str__(self) -> str:
+        if self.start is None or self.end is None or not self.confirmed:
+            return "date unknown"
+        if self.precision == "day":
+            return f"{self.start:%Y-%m-%d}"
+        if self.precision == "interval":
+            return f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+        return f"{self.start:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a file.
+
+    ``index`` counts from 1, as in the file.  ``name`` is the canonical name (``"red"``), empty
+    where nothing tells it, and ``named_by`` what tells it: ``"description"``, ``"product"`` or
+    ``"colour interpretation"``.  Physical value = stored value x ``scale`` + ``offset``.
+    """
+
+    index: int
+    name: str = ""
+    named_by: str = ""
+    description: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def label(self) -> str:
+        return self.name or self.description or f"band {self.index}"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that was read, as the record names it: never with its folder."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Collar:
+    """An untagged border of one constant value.
+
+    ``coarse`` is True, on a grid ``factor`` times coarser than the scene, where the border reaches;
+    a pixel is collar where it has ``values`` and lies there.
+    """
+
+    values: tuple[float, ...]
+    """The stored value in each of the scene's bands, in their order."""
+
+    factor: int
+    coarse: tuple[bytes, ...]
+    """Rows of the coarse mask, one byte (0 or 1) a column."""
+
+    tolerance: float = 0.0
+    """How far a stored value may be from ``values``: above 0 where compression was lossy."""
+
+
+@dataclass(frozen=True)
+class Alpha:
+    """A band that says where the image is: a pixel is seen where it reaches ``opaque``."""
+
+    index: int
+    opaque: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One image, opened and understood, as an immutable value; it holds no open file."""
+
+    path: Path
+    role: Role
+    geobox: GeoBox
+    """The whole image's own grid.  Its CRS is None only if the user said "not georeferenced"."""
+
+    driver: str
+    dtype: str
+    bands: tuple[Band, ...]
+    """The bands that carry measurement (alpha left out)."""
+
+    nodata: float | None
+    """The value that marks missing pixels, NaN among them; None where there is none."""
+
+    has_mask: bool
+    """Whether the file brings its own mask (internal, alpha)."""
+
+    alpha: Alpha | None
+    """The band that is a true alpha; None too where a band is merely tagged so."""
+
+    collar: Collar | None
+    display_product: bool
+    """True for 8-bit colour exports, whose stretch is unknown: no radiometric claim."""
+
+    acquisition: Acquisition
+    platform: str | None
+    credit: str | None
+    license: str | None
+    simulated: bool
+    files: tuple[InputFile, ...]
+    """The image first, then every sidecar that was read."""
+
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Who says platform, credit and license: ``{"credit": "option --before-credit"}``."""
+
+    cautions: tuple[Caution, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def window(self) -> Window:
+        """The whole image as a window."""
+        rows, cols = self.geobox.shape
+        return Window(0, 0, rows, cols)

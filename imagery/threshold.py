@@ -1,0 +1,163 @@
+"""Thresholds: from a sample of scores to one number; a candidate is where score > threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagery.errors import UsageError
+from imagery.options import ThresholdOptions
+
+_BINS = 512
+_TAIL = 1e-4
+"""Share of the unchanged pixels that may pass the empirical null's cut, if its fit holds."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A threshold and the rule that found it."""
+
+    value: float
+    rule: str
+
+
+def find_threshold(scores: NDArray[np.float32], *, options: ThresholdOptions) -> Cut:
+    """The cut that the options ask for, from a sample of finite scores, shape (pixels,).
+
+    Raises
+    ------
+    UsageError
+        If the rule is unknown or its number makes no sense.
+    """
+    name, number = parse_rule(options.threshold)
+    if name == "fixed":
+        return Cut(number, f"fixed at {number:g}")
+    if name == "percentile":
+        return Cut(float(np.percentile(scores, number)), f"percentile {number:g}")
+    return Cut(METHODS[name](scores), name)
+
+
+def parse_rule(text: str) -> tuple[str, float]:
+    """The rule's name and its number: "otsu", "percentile:99.5", "6.5" or "fixed:6.5"."""
+    name, _, rest = text.partition(":")
+    if name in METHODS and not rest:
+        return name, float("nan")
+    try:
+        number = float(rest if name in ("fixed", "percentile") else text)
+    except ValueError:
+        number = float("nan")
+    rule = "percentile" if name == "percentile" else "fixed"
+    sane = 0 <= number <= 100 if rule == "percentile" else 0 <= number < np.inf
+    if not sane:
+        raise UsageError(
+            "no such threshold rule",
+            found=text,
+            needed=", ".join(METHODS) + ", percentile:P with P from 0 to 100, or a number >= 0",
+            option="--threshold",
+        )
+    return rule, number
+
+
+def otsu(scores: NDArray[np.float32]) -> float:
+    """Largest variance between two classes (Otsu 1979, IEEE TSMC 9(1), eq. 18)."""
+    counts, centres = _histogram(scores)
+    below = np.cumsum(counts)
+    above = counts.sum() - below
+    first = np.cumsum(counts * centres)
+    mean_below = first / np.maximum(below, 1e-12)
+    mean_above = (first[-1] - first) / np.maximum(above, 1e-12)
+    between = below * above * (mean_below - mean_above) ** 2
+    return _upper_edge(centres, int(np.argmax(between[:-1])))
+
+
+def triangle(scores: NDArray[np.float32]) -> float:
+    """Farthest from the line between the peak and the tail's end (Zack et al. 1977)."""
+    counts, centres = _histogram(scores)
+    peak, last = int(np.argmax(counts)), int(np.flatnonzero(counts)[-1])
+    if last <= peak + 1:
+        return _upper_edge(centres, last)
+    x = np.arange(peak, last + 1, dtype=float)
+    y = counts[peak : last + 1] / counts[peak]
+    t = (x - peak) / (last - peak)
+    below = (y[0] + (y[-1] - y[0]) * t) - y
+    return _upper_edge(centres, peak + int(np.argmax(below)))
+
+
+def kittler_illingworth(scores: NDArray[np.float32]) -> float:
+    """Smallest error of two Gaussian classes (Kittler & Illingworth 1986, eq. 15)."""
+    counts, centres = _histogram(scores)
+    share = counts / counts.sum()
+    p = np.cumsum(share)
+    q = 1 - p
+    first, second = np.cumsum(share * centres), np.cumsum(share * centres**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        var_p = second / p - (first / p) ** 2
+        var_q = (second[-1] - second) / q - ((first[-1] - first) / q) ** 2
+        cost = 1 + p * np.log(var_p) + q * np.log(var_q) - 2 * (p * np.log(p) + q * np.log(q))
+    width = centres[1] - centres[0]
+    # A class narrower than a bin has no variance worth a logarithm.
+    usable = np.isfinite(cost) & (var_p > width**2 / 12) & (var_q > width**2 / 12)
+    if not usable.any():
+        return _upper_edge(centres, len(centres) - 1)
+    return _upper_edge(centres, int(np.argmin(np.where(usable, cost, np.inf))))
+
+
+def empirical_null(scores: NDArray[np.float32]) -> float:
+    """Where the bulk of the scores, taken for unchanged, would leave one pixel in ten thousand.
+
+    The logarithm of the squared score is fitted by a Gaussian's quantiles over its lower half and
+    middle (10, 30, 50 and 60 %), which change hardly reaches, in the spirit of the empirical null
+    of Efron (2004, JASA 99, sec. 4); its theoretical scale is not used, because it is wrong by
+    orders of magnitude on real pairs.
+    """
+    from scipy.stats import gamma
+
+    squared = np.square(scores.astype(np.float64))
+    positive = squared[squared > 0]
+    # Where nearly all agree exactly, whatever differs at all stands out.
+    if len(positive) < 0.5 * len(squared) or len(positive) < 10:
+        return 0.0 if not len(positive) else float(np.sqrt(np.median(positive)) * 3)
+    low, middle = np.quantile(positive, [0.2, 0.5])
+    shape = _gamma_shape(float(low / middle))
+    scale = middle / gamma.ppf(0.5, shape)
+    return float(np.sqrt(gamma.isf(_TAIL, shape) * scale))
+
+
+def _gamma_shape(ratio: float) -> float:
+    """The gamma distribution whose 20 % quantile is ``ratio`` of its median."""
+    from scipy.optimize import brentq
+    from scipy.stats import gamma
+
+    def excess(log_shape: float) -> float:
+        shape = np.exp(log_shape)
+        return float(gamma.ppf(0.2, shape) / gamma.ppf(0.5, shape) - ratio)
+
+    low, high = np.log(0.2), np.log(50.0)
+    if excess(low) > 0:
+        return float(np.exp(low))
+    if excess(high) < 0:
+        return float(np.exp(high))
+    return float(np.exp(brentq(excess, low, high)))
+
+
+def _histogram(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # The far tail, a thousandth of the pixels, would leave the bulk in a few bins.
+    top = float(np.quantile(scores, 0.999)) if len(scores) else 1.0
+    top = top if top > 0 else float(scores.max()) if len(scores) and scores.max() > 0 else 1.0
+    counts, edges = np.histogram(np.minimum(scores, top), bins=_BINS, range=(0.0, top))
+    return counts.astype(np.float64), (edges[:-1] + edges[1:]) / 2
+
+
+def _upper_edge(centres: NDArray[np.float64], index: int) -> float:
+    return float(centres[index] + (centres[1] - centres[0]) / 2)
+
+
+METHODS: Mapping[str, Callable[[NDArray[np.float32]], float]] = {
+    "null": empirical_null,
+    "otsu": otsu,
+    "triangle": triangle,
+    "kittler-illingworth": kittler_illingworth,
+}

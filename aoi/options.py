@@ -18,6 +18,9 @@ class AreaOptions(Strict):
         "images overlap.",
         metavar="AREA",
     )
+    area_name: str | None = option(
+        None, "Name of the area, for titles (default: that of the file or place).", metavar="TEXT"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

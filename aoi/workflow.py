@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,8 @@ def detect_case(
             progress=progress,
         )
         area = chosen[0] if chosen else area_from_overlap(found.plan.geobox, found.plan.result)
+        if area_options.area_name:
+            area = replace(area, name=area_options.area_name)
         return _write(
             case,
             found,

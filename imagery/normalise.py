@@ -92,12 +92,17 @@ def fit_monotone(sample: Sample) -> Radiometry:
     """
     gain, offset = _concentrated(sample)
     core = _core(sample, gain, offset)
-    levels = np.linspace(0.0, 1.0, _KNOTS)
+    # Levels shared by many pixels (a clipped white) would give knots that coincide.
+    levels = np.linspace(0.005, 0.995, _KNOTS)
     source, target = [], []
-    for x, y in zip(sample.before, sample.after, strict=True):
-        high, low = np.quantile(y[core], levels), np.quantile(x[core], levels)
-        source.append(_rising(high))
-        target.append(np.maximum.accumulate(low))
+    for slope, x, y in zip(gain, sample.before, sample.after, strict=True):
+        inner = _rising(np.quantile(y[core], levels)), np.quantile(x[core], levels)
+        # Beyond what the core shows, the line's slope goes on.
+        reach = float(np.ptp(y)) + 1.0
+        ends = np.array([inner[0][0] - reach, inner[0][-1] + reach])
+        values = np.array([inner[1][0], inner[1][-1]]) + slope * np.array([-reach, reach])
+        source.append(np.concatenate([ends[:1], inner[0], ends[1:]]))
+        target.append(np.concatenate([values[:1], inner[1], values[1:]]))
     return _described(sample, source=np.stack(source), target=np.stack(target), method="monotone")
 
 

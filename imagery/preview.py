@@ -127,16 +127,17 @@ def _shared_stretch(plan: Plan, read: dict[Role, _Picture]) -> Stretch:
     for picture in read.values():
         values, valid, _ = picture.draw(plan.geobox, plan.display, factor=factor)
         seen.append(values[:, valid])
-    values = np.concatenate(seen, axis=1)
-    if not values.shape[1]:
-        values = np.zeros((len(values), 1), np.float32)
-    low, high = np.percentile(values, [1, 99], axis=1)
+    found = [np.percentile(v, [1, 99], axis=1) for v in seen if v.shape[1]]
+    if not found:
+        found = [np.zeros((2, len(seen[0])))]
+    # The lower of both ends: clouds in one image may turn white, the ground stays to be seen.
+    low, high = np.min(found, axis=0)
     high = np.where(high > low, high, low + 1)
     return Stretch(
         low=tuple(float(v) for v in low),
         high=tuple(float(v) for v in high),
-        text="1 to 99 % of both images, linear, one stretch for both; the later image is shown "
-        "in the earlier one's radiometry",
+        text="linear, one stretch for both images, from the lower of their 1 % values to the lower "
+        "of their 99 % values; the later image is shown in the earlier one's radiometry",
     )
 
 

@@ -78,7 +78,11 @@ def demo(out: Path, seed: int, overwrite: bool, as_json: bool, quiet: bool) -> N
     shown = Shown(as_json=as_json, quiet=quiet)
     shown.note("making a simulated pair of a parade ground")
     pair = parade_ground(out, seed=seed)
-    values = _defaults(detect) | {"aoi": "kim-il-sung-square", "overwrite": overwrite}
+    values = _defaults(detect) | {
+        "aoi": str(pair.area),
+        "area_name": "Kim Il Sung Square, simulated",
+        "overwrite": overwrite,
+    }
     _run_detect(pair.before, pair.after, out=out / "case", values=values, shown=shown)
 
 

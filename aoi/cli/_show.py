@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aoi.cli._text import one_line
+from aoi.report.words import area
 from imagery.detect import Progress as Message
 
 
@@ -95,7 +96,7 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
     if changes["polygons"]:
         lines.append(
             f"changes    {changes['sites']} sites, {changes['polygons']} polygons, "
-            f"{changes['area_m2']:,.0f} m²; uncalibrated"
+            f"{area(changes['area_m2'])}; uncalibrated"
         )
     else:
         lines.append(

@@ -163,11 +163,16 @@ def area_from_overlap(geobox: GeoBox, window: Window | None = None) -> Area:
     InputError
         If the window reaches across the antimeridian.
     """
-    name = "scenes' overlap"
+    name = "Overlap of the two images"
     outline = footprint(geobox, window)
     if geobox.crs is not None:
         check_degrees(outline, name)
-    return Area(name=name, geometry=outline, source=name, georeferenced=geobox.crs is not None)
+    return Area(
+        name=name,
+        geometry=outline,
+        source="scenes' overlap",
+        georeferenced=geobox.crs is not None,
+    )
 
 
 def footprint(geobox: GeoBox, window: Window | None = None) -> Any:

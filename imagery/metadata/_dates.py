@@ -8,6 +8,7 @@ import re
 from imagery.scene import Acquisition, Precision
 
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2}|\d{8})$")
+_YEAR = re.compile(r"^[12]\d{3}$")
 _MONTH = re.compile(r"^(\d{4})-(\d{2})$")
 _TIME = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|\d{8})[T ]\d{2}")
 _LONGEST = 80
@@ -22,12 +23,12 @@ def parse_date(text: str) -> Span:
     ----------
     text
         A day (``2024-06-06``), a time (``2024-06-06T02:10Z``, or with a space for the T; UTC where
-        no zone is given), a month (``2024-06``), or two of them with ``/`` between.
+        no zone is given), a month (``2024-06``), a year (``2024``), or two of them with ``/`` between.
 
     Returns
     -------
     (start, end, precision)
-        In UTC.  A day is held as its first and last second, a month as an interval.
+        In UTC.  A day is held as its first and last second, a month or a year as an interval.
 
     Raises
     ------
@@ -49,6 +50,9 @@ def parse_date(text: str) -> Span:
 def _one(text: str) -> Span:
     if _DAY.match(text):
         return day(dt.date.fromisoformat(text))
+    if _YEAR.match(text):
+        start = dt.datetime(int(text), 1, 1, tzinfo=dt.UTC)
+        return start, start.replace(year=int(text) + 1) - dt.timedelta(seconds=1), "interval"
     month = _MONTH.match(text)
     if month:
         start = dt.datetime(int(month[1]), int(month[2]), 1, tzinfo=dt.UTC)

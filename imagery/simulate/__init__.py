@@ -28,6 +28,9 @@ class SimulatedPair:
 
     before: Path
     after: Path
+    area: Path
+    """GeoJSON: the outline of the paved square, an area of interest."""
+
     truth: Path
     """JSON: seed and parameters, among them the displacement that :func:`true_shift` evaluates."""
 
@@ -48,7 +51,7 @@ def parade_ground(folder: Path, *, seed: int = 20240613, size: int = 1600) -> Si
     ----------
     folder
         Where to write ``before.tif``, ``after.tif``, their STAC items ``before.json`` and
-        ``after.json``, ``truth.json`` and ``planted.geojson``; made if it isn't there.  Files of
+        ``after.json``, ``area.geojson``, ``truth.json`` and ``planted.geojson``; made if it isn't there.  Files of
         these names are replaced.
     seed
         Seed of all chance: the same seed and size give the same pixels.
@@ -91,6 +94,7 @@ def parade_ground(folder: Path, *, seed: int = 20240613, size: int = 1600) -> Si
     return SimulatedPair(
         before=folder / "before.tif",
         after=folder / "after.tif",
+        area=folder / "area.geojson",
         truth=folder / "truth.json",
         planted=folder / "planted.geojson",
     )

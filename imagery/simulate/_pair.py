@@ -21,7 +21,7 @@ from imagery.simulate._objects import Canvas, cast_shadows, park_vehicles, raise
 from imagery.simulate._passes import AFTER, BEFORE, Pass
 from imagery.simulate._plan import Plan, Planted, Vehicle
 from imagery.simulate._sensor import record, sample_lattice, sample_moved
-from imagery.simulate._square import parade_ground_plan, planted_plan
+from imagery.simulate._square import parade_ground_plan, paved_square, planted_plan
 from imagery.simulate._streets import planted_vehicle, streets_plan
 from imagery.simulate._write import write_image, write_item, write_json, write_planted
 
@@ -72,6 +72,7 @@ def write_pair(folder: Path, *, seed: int, size: int) -> None:
         if frame.holds(item.outline, inside=5.0) and not _in_void(frame, item, void)
     ]
     write_planted(folder / "planted.geojson", planted)
+    write_planted(folder / "area.geojson", [paved_square()])
     truth = _truth(seed, frame, model, (void, cloud, shadow), planted)
     write_json(folder / "truth.json", truth)
 

@@ -17,6 +17,11 @@ WALL_THICKNESS, WALL_HEIGHT = 1.3, 3.4
 PEN_SIDES = (4.0, 12.0)
 
 
+def paved_square() -> Planted:
+    """The outline of the pavement: the area that an analyst would draw."""
+    return Planted("area", "Kim Il Sung Square (simulated)", box(0.0, 0.0, 2 * HALF_U, 2 * HALF_V))
+
+
 def parade_ground_plan(rng: np.random.Generator) -> Plan:
     """The square with the buildings on its four sides and the river bank."""
     draft = Draft()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_case import Fake, grid_of
 from pyproj import Geod, Transformer
 
 from aoi.report.fonts import font_files, font_for, has_glyphs
@@ -21,7 +22,6 @@ from aoi.report.furniture import (
     round_down,
     scale_bar,
 )
-from tests.aoi.fake_case import Fake, grid_of
 
 GEOD = Geod(ellps="WGS84")
 PYONGYANG, ARCTIC, SOUTH = (125.75, 39.02), (24.2, 70.1), (-70.0, -33.4)

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
+from fake_case import Fake, boxes_in_rows, make_case
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -22,7 +23,6 @@ from aoi.report.contents import cropped, read_contents
 from aoi.report.labels import place_labels
 from aoi.report.layers import COLOURS, draw_image, panel_on
 from imagery.errors import InputError, MissingInputError, OutputError
-from tests.aoi.fake_case import Fake, boxes_in_rows, make_case
 
 UNKNOWN_DATE = {
     "text": "date unknown", "start": None, "end": None, "precision": "unknown",

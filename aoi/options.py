@@ -31,6 +31,7 @@ class ProductOptions(Strict):
         None,
         "Changes closer than this many metres share a site (default: 5 m, and no less than 4 px).",
         metavar="METRES",
+        least=0,
     )
     keep_aligned: bool = option(
         False, "Keep both scenes, aligned on the working grid, in the case (large)."

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aoi.case import RECORD, case_record, new_case, read_record, write_manifest, write_record
+from aoi.case import (
+    RECORD,
+    case_record,
+    new_case,
+    read_record,
+    renew_manifest,
+    write_manifest,
+    write_record,
+)
 from aoi.changes import describe, polygonize, write_geojson, write_gpkg
 from aoi.options import AreaOptions, ProductOptions
 from aoi.places import Area, area_from_overlap, check_against, load_area
-from imagery.detect import ChangeMap, Progress, detect
+from imagery.aligned import write_aligned
+from imagery.blockwise import Progress, engine
+from imagery.detect import ChangeMap, detect
 from imagery.options import DetectOptions, EngineOptions
-from imagery.record import Caution
-from imagery.scene import Scene
+from imagery.record import Caution, sha256_of
+from imagery.scene import InputFile, Scene
 
 
 def detect_case(
@@ -26,7 +38,7 @@ def detect_case(
     area_options: AreaOptions | None = None,
     options: DetectOptions | None = None,
     products: ProductOptions | None = None,
-    engine: EngineOptions | None = None,
+    engine_options: EngineOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Compare two images of a place and write the case.
@@ -37,7 +49,7 @@ def detect_case(
         The image files.
     out
         The case folder to make; refused where it exists, unless ``products.overwrite``.
-    area_options, options, products, engine
+    area_options, options, products, engine_options
         What is asked for; the defaults where None.
     progress
         Called as the work goes on.
@@ -55,58 +67,69 @@ def detect_case(
     area_options = area_options or AreaOptions()
     options = options or DetectOptions()
     products = products or ProductOptions()
-    engine = engine or EngineOptions()
+    engine_options = engine_options or EngineOptions()
     start = dt.datetime.now(dt.UTC)
     with new_case(out, overwrite=products.overwrite) as case:
-        chosen: list[Area] = []
-
-        def extent(first: Scene, second: Scene) -> Area | None:
-            if area_options.aoi is None:
-                return None
-            area = load_area(
-                area_options.aoi,
-                georeferenced=first.geobox.crs is not None,
-                crs=options.read.crs,
-            )
-            check_against(area, first.geobox, second.geobox)
-            chosen.append(area)
-            return area
-
+        named = _named_area(area_options, options)
         rasters = case / "rasters"
         rasters.mkdir()
         found = detect(
             before,
             after,
             folder=rasters,
-            extent=extent,
+            extent=None if named is None else partial(_shown, named),
             options=options,
-            engine_options=engine,
+            engine_options=engine_options,
             progress=progress,
         )
-        area = chosen[0] if chosen else area_from_overlap(found.plan.geobox, found.plan.result)
+        if products.keep_aligned:
+            _keep_aligned(found, rasters, engine_options, progress)
+        area = named or area_from_overlap(found.plan.geobox, found.plan.result)
         if area_options.area_name:
             area = replace(area, name=area_options.area_name)
+        run = {"start": start, "end": dt.datetime.now(dt.UTC), "workers": engine_options.workers}
         return _write(
             case,
             found,
             area,
-            options={
-                "area": asdict(area_options),
-                "detect": asdict(options),
-                "products": asdict(products),
-            },
+            area_options=area_options,
+            options=options,
             products=products,
-            run={"start": start, "end": dt.datetime.now(dt.UTC), "workers": engine.workers},
+            run=run,
         )
 
 
+def _named_area(area_options: AreaOptions, options: DetectOptions) -> Area | None:
+    """The area that the user names, before a long look at two large files."""
+    if area_options.aoi is None:
+        return None
+    return load_area(
+        area_options.aoi,
+        georeferenced=not options.read.no_georeference,
+        crs=options.read.crs,
+    )
+
+
+def _shown(area: Area, before: Scene, after: Scene) -> Area:
+    check_against(area, before.geobox, after.geobox)
+    return area
+
+
 def redraw(case: Path) -> tuple[Path, ...]:
-    """Draw the maps and the report of a case again, and renew the manifest."""
+    """Draw the maps and the report of a case again, and renew their lines of the manifest.
+
+    The case alone is read, wherever it lies now; nothing else of it changes.
+
+    Raises
+    ------
+    imagery.errors.TwopassError
+        If the folder is no whole case, or can't be written to.
+    """
     from aoi.report import draw_report
 
     read_record(case)
     drawn = draw_report(case)
-    write_manifest(case)
+    renew_manifest(case)
     return drawn
 
 
@@ -115,7 +138,8 @@ def _write(
     found: ChangeMap,
     area: Area,
     *,
-    options: dict[str, Any],
+    area_options: AreaOptions,
+    options: DetectOptions,
     products: ProductOptions,
     run: dict[str, Any],
 ) -> dict[str, Any]:
@@ -130,8 +154,9 @@ def _write(
         found,
         area,
         changes,
-        options=options,
-        cautions=found.cautions + _credit_cautions(found),
+        options=_recorded(area, area_options, options, products),
+        grid_file=_grid_file(found, options),
+        cautions=found.cautions + _same_file_cautions(found) + _credit_cautions(found),
         case=case,
         run=run,
     )
@@ -139,6 +164,59 @@ def _write(
     draw_report(case)
     write_manifest(case)
     return record
+
+
+def _keep_aligned(
+    found: ChangeMap,
+    folder: Path,
+    options: EngineOptions,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    with engine(options) as executor:
+        write_aligned(
+            found.plan,
+            found.scenes,
+            found.bands,
+            found.alignment.shift,
+            folder=folder,
+            executor=executor,
+            tell=progress or (lambda _: None),
+        )
+
+
+def _recorded(
+    area: Area, area_options: AreaOptions, options: DetectOptions, products: ProductOptions
+) -> dict[str, Any]:
+    """The options that decided the result.
+
+    A file stands there by its name, beside its hash elsewhere in the record: no folder does.
+    """
+    grid = asdict(options.grid) | {"grid": Path(options.grid.grid).name}
+    nodata = options.read.nodata
+    # JSON has no NaN, and null means that no value was given.
+    unusual = nodata is not None and not math.isfinite(nodata)
+    read = asdict(options.read) | {"nodata": str(nodata) if unusual else nodata}
+    return {
+        "area": asdict(area_options) | {"aoi": area.file.name if area.file else area_options.aoi},
+        "detect": asdict(options) | {"grid": grid, "read": read},
+        "products": {k: v for k, v in asdict(products).items() if k != "overwrite"},
+    }
+
+
+def _grid_file(found: ChangeMap, options: DetectOptions) -> InputFile | None:
+    """The file that gave the grid, which decides the result as the images do."""
+    if found.plan.reference != "other" or options.grid.grid in ("coarser", "before", "after"):
+        return None
+    path = Path(options.grid.grid)
+    return InputFile(path.name, sha256_of(path), path.stat().st_size)
+
+
+def _same_file_cautions(found: ChangeMap) -> tuple[Caution, ...]:
+    before, after = found.scenes["before"], found.scenes["after"]
+    if before.files[0].sha256 != after.files[0].sha256:
+        return ()
+    message = f"{before.name} and {after.name} are the same image: they hold the same bytes."
+    return (Caution("same-image", message),)
 
 
 def _credit_cautions(found: ChangeMap) -> tuple[Caution, ...]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -16,6 +17,15 @@ from imagery.env import close_handles, raster_environment
 from imagery.options import EngineOptions
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step has got so far."""
+
+    step: str
+    done: int
+    total: int
 
 
 @contextmanager

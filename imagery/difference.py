@@ -12,6 +12,9 @@ _ROUNDS = 10
 _TRIM = 0.75
 """Share of the pixels, the least changed, that the noise is estimated from."""
 
+_PIECE = 8192
+"""Pixels compared at a time."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Noise:
@@ -94,19 +97,35 @@ def change_vector(
     noise
         From :func:`fit_noise`.
     """
-    lower = np.linalg.inv(np.linalg.cholesky(noise.covariance))
-    whiten = lower.astype(np.float32)
-    centred = difference - noise.mean.astype(np.float32).reshape(-1, *[1] * (difference.ndim - 1))
-    z = np.einsum("ij,j...->i...", whiten, centred)
-    u, v = (
-        np.einsum("ij,j...->i...", whiten, np.float32(noise.registration) * g) for g in gradient
+    bands = len(difference)
+    whiten = np.linalg.inv(np.linalg.cholesky(noise.covariance))
+    d, g = difference.reshape(bands, -1), gradient.reshape(2, bands, -1)
+    mean = noise.mean[:, None]
+    score = np.empty(d.shape[1], np.float32)
+    # In 64 bits, because an edge far above the noise leaves a small difference of large terms; in
+    # pieces that the processor's cache holds, which costs no more than 32 bits did.
+    for start in range(0, len(score), _PIECE):
+        piece = slice(start, start + _PIECE)
+        z = whiten @ (d[:, piece] - mean)
+        u, v = (noise.registration * whiten) @ g[:, :, piece]
+        score[piece] = np.sqrt(_unexplained(z, u, v))
+    return Scores(score=score.reshape(difference.shape[1:]), signed=_signed(difference, noise))
+
+
+def _unexplained(
+    z: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``zᵀ [I + u uᵀ + v vᵀ]⁻¹ z`` for columns of shape (bands, pixels).
+
+    By Woodbury's identity, first for u, then for v: no matrix is inverted pixel by pixel.
+    """
+    zz, zu, zv, uu, uv, vv = (
+        np.einsum("bp,bp->p", a, b) for a, b in ((z, z), (z, u), (z, v), (u, u), (u, v), (v, v))
     )
-    # Woodbury on the two columns (u, v): no matrix is inverted pixel by pixel.
-    uu, vv, uv = (u * u).sum(axis=0) + 1, (v * v).sum(axis=0) + 1, (u * v).sum(axis=0)
-    zu, zv = (z * u).sum(axis=0), (z * v).sum(axis=0)
-    explained = (vv * zu**2 - 2 * uv * zu * zv + uu * zv**2) / (uu * vv - uv**2)
-    squared = np.maximum((z * z).sum(axis=0) - explained, 0)
-    return Scores(score=np.sqrt(squared), signed=_signed(centred, noise))
+    # Never below 1, but for rounding where u and v are long and parallel.
+    rest = np.maximum(1 + vv - uv * uv / (1 + uu), 1)
+    squared = zz - zu * zu / (1 + uu) - (zv - uv * zu / (1 + uu)) ** 2 / rest
+    return np.asarray(np.maximum(squared, 0))
 
 
 def mean_difference(
@@ -116,17 +135,15 @@ def mean_difference(
 
     Univariate image differencing: for one band, or where only brightness counts.
     """
-    centred = difference - noise.mean.astype(np.float32).reshape(-1, *[1] * (difference.ndim - 1))
-    signed = _signed(centred, noise)
+    signed = _signed(difference, noise)
     return Scores(score=np.abs(signed), signed=signed)
 
 
-def _signed(centred: NDArray[np.float32], noise: Noise) -> NDArray[np.float32]:
-    sigma = np.sqrt(np.diag(noise.covariance)).astype(np.float32)
-    signed: NDArray[np.float32] = np.mean(
-        centred / sigma.reshape(-1, *[1] * (centred.ndim - 1)), axis=0, dtype=np.float32
-    )
-    return signed
+def _signed(difference: NDArray[np.float32], noise: Noise) -> NDArray[np.float32]:
+    """Mean over the bands of the difference in standard deviations."""
+    weight = 1 / np.sqrt(np.diag(noise.covariance)) / len(difference)
+    signed = np.tensordot(weight.astype(np.float32), difference, axes=1)
+    return np.asarray(signed - np.float32(weight @ noise.mean), np.float32)
 
 
 def _mahalanobis(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -63,8 +65,9 @@ def raster_environment(*, memory_mb: int = 1000) -> Iterator[None]:
         CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".none",
         GDAL_HTTP_MAX_RETRY=0,
         PROJ_NETWORK="OFF",
-        # A world file's or a text tag's number is the same in every country.
         GDAL_NUM_THREADS=1,
+        # What no handler of rasterio's takes would go to stderr, where only our own lines stand.
+        CPL_LOG=os.environ.get("CPL_LOG", os.devnull),
     ):
         try:
             yield
@@ -83,10 +86,40 @@ def georeference_unwarned() -> Iterator[None]:
         yield
 
 
-def open_raster(path: Path) -> Any:
+@contextmanager
+def gdal_messages() -> Iterator[list[str]]:
+    """Gather what GDAL warns of in this thread, which rasterio hands to a log.
+
+    Yields
+    ------
+    list of str
+        Fills up while the block runs.
+    """
+    gatherer = _Gatherer()
+    log = logging.getLogger("rasterio._env")
+    log.addHandler(gatherer)
+    try:
+        yield gatherer.messages
+    finally:
+        log.removeHandler(gatherer)
+
+
+class _Gatherer(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            # As in "CPLE_AppDefined in scene.tif: TIFFReadDirectory: ..."
+            self.messages.append(record.getMessage().split(" in ", maxsplit=1)[-1])
+
+
+def open_raster(path: Path, *, option: str | None = None) -> Any:
     """Open a raster for reading, with a supported driver only.
 
-    The caller closes the dataset.
+    The caller closes the dataset.  ``option`` is the one that named the file, for the refusal.
 
     Raises
     ------
@@ -95,28 +128,38 @@ def open_raster(path: Path) -> Any:
     InputError
         If the file is no raster that a supported driver reads.
     """
-    if not path.is_file():
-        raise _missing(path)
     try:
+        if not path.is_file():
+            raise _missing(path, option)
         with path.open("rb") as stream:
             start = stream.read(16)
         driver = next((name for first, name in SIGNATURES if start.startswith(first)), None)
         if driver is None:
-            raise _unreadable(path)
+            raise _unreadable(path, option)
         # The filters of warnings belong to the process, so one thread at a time may change them.
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             # An absolute path has no scheme: rasterio takes "a:b.tif" for an address.
             return rasterio.open(path.absolute(), driver=driver)
+    except InputError:
+        raise
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{path.name}: GDAL cannot open a file whose path is not UTF-8",
+            found=ascii(path.name),
+            needed="another name, or another folder's",
+            option=option,
+        ) from error
     except (RasterioError, OSError) as error:
-        raise _unreadable(path) from error
+        raise _unreadable(path, option) from error
 
 
-def _unreadable(path: Path) -> InputError:
+def _unreadable(path: Path, option: str | None) -> InputError:
     return InputError(
         f"{path.name}: cannot be read as an image",
         found=_first_bytes(path),
         needed="a whole GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file",
+        option=option,
     )
 
 
@@ -147,11 +190,17 @@ def close_handles() -> None:
             cache.clear()
 
 
-def _missing(path: Path) -> MissingInputError:
+def _missing(path: Path, option: str | None = None) -> MissingInputError:
+    needed = "a GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file on this machine"
+    if path.is_dir():
+        name = path.name or path.absolute().name
+        return MissingInputError(
+            f"{name}: is a folder", found="a folder", needed=needed, option=option
+        )
+    there = path.absolute().parent.is_dir()
+    found = "nothing of that name in its folder" if there else "not even its folder"
     return MissingInputError(
-        f"{path.name}: no such file" if not path.is_dir() else f"{path.name}: is a folder",
-        found=str(path),
-        needed="a GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file on this machine",
+        f"{path.name}: no such file", found=found, needed=needed, option=option
     )
 
 

@@ -17,7 +17,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
 from imagery.blocks import Window
-from imagery.errors import InputError, UsageError
+from imagery.errors import InputError, MissingInputError, UsageError
 from imagery.options import GridOptions
 from imagery.record import Caution
 from imagery.scene import Role, Scene
@@ -236,7 +236,7 @@ def check_overlap(before: Scene, after: Scene) -> None:
         _, _, gap = _GEOD.inv(*near[0], *near[1])
     raise InputError(
         f"{before.name} and {after.name} don't overlap",
-        found=f"a gap of {gap / 1000:,.1f} km between them",
+        found=f"a gap of {gap / 1000:,.{1 if gap >= 1000 else 3}f} km between them",
         needed="two images of one place",
     )
 
@@ -306,6 +306,14 @@ def _choose_grid(
     factor = options.resolution / ground_pixel(grid)
     if abs(factor - 1) < 1e-3:
         return grid, reference
+    if min(grid.shape) < 2 * factor:
+        raise UsageError(
+            "--resolution leaves nothing of the images",
+            found=f"{options.resolution:g} m on an image of {max(grid.shape)} px "
+            f"of {sizes[coarser]:.4g} m",
+            needed="two pixels a side or more",
+            option="--resolution",
+        )
     return grid.zoom_out(factor), "other"
 
 
@@ -321,10 +329,28 @@ def _named_grid(
 
     from imagery.env import open_raster
 
-    with open_raster(Path(name)) as dataset:
+    path = Path(name)
+    if scenes["before"].geobox.crs is None:
+        raise UsageError(
+            "a file's grid is not for images without a georeference",
+            found=path.name,
+            needed="coarser, before or after",
+            option="--grid",
+        )
+    if not path.is_file():
+        raise MissingInputError(
+            f"{path.name}: no such grid or file",
+            found="no file of that name",
+            needed="coarser, before, after or a raster file",
+            option="--grid",
+        )
+    with open_raster(path, option="--grid") as dataset:
         if dataset.crs is None:
             raise InputError(
-                f"{Path(name).name}: no CRS, so it is no grid to work on", option="--grid"
+                f"{path.name}: has no CRS, so it is no grid to work on",
+                found="no CRS",
+                needed="coarser, before, after or a georeferenced raster file",
+                option="--grid",
             )
         return GeoBox(dataset.shape, dataset.transform, dataset.crs), "other"
 

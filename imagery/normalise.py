@@ -96,7 +96,8 @@ def fit_monotone(sample: Sample) -> Radiometry:
     levels = np.linspace(0.005, 0.995, _KNOTS)
     source, target = [], []
     for slope, x, y in zip(gain, sample.before, sample.after, strict=True):
-        inner = _rising(np.quantile(y[core], levels)), np.quantile(x[core], levels)
+        knots, matched = np.quantile(y[core], levels), np.quantile(x[core], levels)
+        inner = _rising(knots), _shared_by_ties(knots, matched)
         # Beyond what the core shows, the line's slope goes on.
         reach = float(np.ptp(y)) + 1.0
         ends = np.array([inner[0][0] - reach, inner[0][-1] + reach])
@@ -124,9 +125,18 @@ def _piecewise(
 
 
 def _rising(knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Knots that rise strictly, by less than what 32-bit values can tell apart."""
-    step = max(1e-6, float(np.ptp(knots)) * 1e-7)
-    return np.asarray(np.maximum.accumulate(knots) + step * np.arange(len(knots)))
+    """Knots that rise strictly: one that equals its forerunner is lifted by a hair."""
+    hair = max(1e-6, float(np.ptp(knots)) * 1e-7)
+    risen = knots.astype(np.float64)
+    for i in range(1, len(risen)):
+        risen[i] = max(risen[i], risen[i - 1] + hair)
+    return risen
+
+
+def _shared_by_ties(knots: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One target, the mean, for knots of one value: at a clipped white the map must not jump."""
+    _, tie, size = np.unique(knots, return_inverse=True, return_counts=True)
+    return np.asarray((np.bincount(tie, weights=target) / size)[tie])
 
 
 def _concentrated(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,13 +6,12 @@ these classes: a field's name is the option's name, its ``help`` the option's he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, Self, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from imagery.errors import UsageError
-
-ThresholdName = Literal["null", "otsu", "triangle", "kittler-illingworth", "percentile", "fixed"]
 
 
 def option(
@@ -20,18 +19,39 @@ def option(
     help: str,  # the word that the command line uses
     *,
     metavar: str | None = None,
-    flag: str | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
 ) -> Any:
     """A field of an option class, with what the command line and the docs say of it.
 
-    ``flag`` overrides the option's name on the command line where the field's own name, right
-    inside its class, would be unclear outside of it.
+    ``least`` and ``most`` bound a number; it is more than ``above``.  Where any of them is given,
+    the number is finite.
     """
-    return field(default=default, metadata={"help": help, "metavar": metavar, "flag": flag})
+    return field(
+        default=default,
+        metadata={"help": help, "metavar": metavar, "least": least, "most": most, "above": above},
+    )
 
 
 class Strict:
-    """Builds an option class from plain values and refuses unknown keys at every level."""
+    """Refuses unknown words, numbers out of bounds and, in plain values, unknown keys."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for known in fields(self):  # type: ignore[arg-type]
+            value, hint = getattr(self, known.name), hints[known.name]
+            flag = "--" + known.name.replace("_", "-")
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            if choices and value not in choices:
+                raise UsageError(
+                    f"{flag} is unknown", found=value, needed=", ".join(choices), option=flag
+                )
+            needed = _bounds(known.metadata)
+            if value is None or not needed or _within(value, known.metadata):
+                continue
+            found = f"{value:.10g}" if isinstance(value, float) else value
+            raise UsageError(f"{flag} is out of bounds", found=found, needed=needed, option=flag)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
@@ -42,6 +62,10 @@ class Strict:
         UsageError
             If a key is unknown, at whatever depth.
         """
+        if not isinstance(values, Mapping):
+            raise UsageError(
+                f"{cls.__name__} needs its options by name", found=values, needed="a mapping"
+            )
         known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
         for key in values:
             if key not in known:
@@ -56,6 +80,29 @@ class Strict:
             nested = isinstance(kind, type) and issubclass(kind, Strict)
             filled[key] = kind.from_mapping(value) if nested else value
         return cls(**filled)
+
+
+def _bounds(of: Mapping[str, Any]) -> str:
+    """The bounds of a number in words, empty where it has none."""
+    words = []
+    if of.get("above") is not None:
+        words.append(f"above {of['above']:.10g}")
+    if of.get("least") is not None:
+        words.append(f"from {of['least']:.10g}")
+    if of.get("most") is not None:
+        words.append(f"up to {of['most']:.10g}")
+    return "a number " + " ".join(words) if words else ""
+
+
+def _within(value: object, of: Mapping[str, Any]) -> bool:
+    least, most, above = of["least"], of["most"], of["above"]
+    return (
+        isinstance(value, (int, float))
+        and math.isfinite(value)
+        and (least is None or value >= least)
+        and (most is None or value <= most)
+        and (above is None or value > above)
+    )
 
 
 def option_fields(kind: type) -> dict[str, Any]:
@@ -109,6 +156,7 @@ class ReadOptions(Strict):
     pixel_size: float | None = option(
         None, "Side of a pixel in metres, with --no-georeference.", metavar="METRES"
     )
+    allow_reversed: bool = option(False, "Compare even if BEFORE was acquired after AFTER.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,23 +169,29 @@ class GridOptions(Strict):
         metavar="GRID",
     )
     resolution: float | None = option(
-        None, "Ground sample of the working grid in metres.", metavar="METRES"
+        None, "Ground sample of the working grid in metres.", metavar="METRES", above=0
     )
     context: float = option(
         2000.0,
         "How far around the area, in metres, alignment and noise are estimated "
         "(and no less than 2048 px).",
         metavar="METRES",
+        least=0,
+        most=1e6,
     )
     margin: float = option(
         50.0,
         "How far around the area, in metres, the maps reach (and no less than 64 px).",
         metavar="METRES",
+        least=0,
+        most=1e6,
     )
     min_coverage: float = option(
         0.05,
         "Smallest share of the area that must be seen in both images.",
         metavar="SHARE",
+        least=0,
+        most=1,
     )
 
 
@@ -146,10 +200,10 @@ class CoregisterOptions(Strict):
     """Co-registration and its verdict."""
 
     trusted_ce90: float = option(
-        0.5, "CE90 in px up to which the alignment is trusted.", metavar="PX"
+        0.5, "CE90 in px up to which the alignment is trusted.", metavar="PX", least=0
     )
     usable_ce90: float = option(
-        2.0, "CE90 in px up to which the alignment is used, with a warning.", metavar="PX"
+        2.0, "CE90 in px up to which the alignment is used, with a warning.", metavar="PX", least=0
     )
 
 
@@ -175,6 +229,8 @@ class DifferenceOptions(Strict):
         0.0,
         "Standard deviation in px of the Gaussian that both scenes pass before they are compared.",
         metavar="PX",
+        least=0,
+        most=50,
     )
 
 
@@ -197,6 +253,7 @@ class RegionOptions(Strict):
         None,
         "Smallest change in square metres (default: 16 px of the working grid).",
         metavar="M2",
+        least=0,
     )
 
 
@@ -204,8 +261,15 @@ class RegionOptions(Strict):
 class EngineOptions(Strict):
     """How much of the machine to use.  None of these changes a result."""
 
-    workers: int | None = option(None, "Threads (default: the processors).", metavar="N")
-    memory: int = option(1000, "Memory to keep within, in MB.", metavar="MB")
+    workers: int | None = option(
+        None, "Threads (default: the processors).", metavar="N", least=1, most=1024
+    )
+    memory: int = option(
+        1000,
+        "Memory to aim at, in MB; an eighth, 128 MB at most, is GDAL's block cache.",
+        metavar="MB",
+        least=64,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,7 +127,7 @@ def _shared_stretch(plan: Plan, read: dict[Role, _Picture]) -> Stretch:
     for picture in read.values():
         values, valid, _ = picture.draw(plan.geobox, plan.display, factor=factor)
         seen.append(values[:, valid])
-    found = [np.percentile(v, [1, 99], axis=1) for v in seen if v.shape[1]]
+    found = [np.percentile(v, [1, 99], axis=1).astype(float) for v in seen if v.shape[1]]
     if not found:
         found = [np.zeros((2, len(seen[0])))]
     # The lower of both ends: clouds in one image may turn white, the ground stays to be seen.

@@ -25,6 +25,9 @@ class ScoredTile:
     seen: NDArray[np.bool_]
     """Whether the pixel is observed in both scenes."""
 
+    beside_unseen: NDArray[np.bool_]
+    """Whether one of the eight pixels around, in whatever tile, is not observed."""
+
     inside: NDArray[np.bool_]
     """Whether the pixel lies in the area of interest."""
 
@@ -173,12 +176,17 @@ def _summed(of: NDArray[Any], values: NDArray[Any], count: int) -> NDArray[np.fl
 
 def _edge(tile: ScoredTile, window: Window) -> NDArray[np.bool_]:
     """Pixels beside one that is not observed, or on the edge of the map."""
-    edge = np.asarray(ndimage.binary_dilation(~tile.seen, structure=_EIGHT))
+    edge = tile.beside_unseen.copy()
     edge[0] |= tile.window.top == window.top
     edge[-1] |= tile.window.bottom == window.bottom
     edge[:, 0] |= tile.window.left == window.left
     edge[:, -1] |= tile.window.right == window.right
     return edge
+
+
+def beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True at pixels with a True one among the eight around; of shape (row, col)."""
+    return np.asarray(ndimage.binary_dilation(mask, structure=_EIGHT))
 
 
 def _links(labels: NDArray[np.uint32], rows: slice, cols: slice) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from imagery.grid import Plan
 from imagery.raster import Raster
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
-from imagery.warp import crop, warp_window
+from imagery.warp import warp_window
 
 MAX_TILES = 64
 """Tiles sampled at the most, evenly over the estimation window."""
@@ -74,15 +74,6 @@ class PairReader:
             geobox=raster.geobox,
         )
 
-    def cut(self, raster: Raster, window: Window) -> Raster:
-        """The window itself, without the halo that :meth:`read` returns around it."""
-        rows, cols = window.within(window.padded(self.halo))
-        return Raster(
-            data=raster.data[:, rows, cols],
-            valid=raster.valid[rows, cols],
-            geobox=crop(self.grid, window),
-        )
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
@@ -114,14 +105,27 @@ def smooth(
     return np.where(valid, total / np.maximum(weight, 1e-6), np.float32(0))
 
 
-def gradients(data: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Central differences along rows and cols; shape (2, band, row, col)."""
+def gradients(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Change per px along rows and cols; shape (2, band, row, col).
+
+    The mean of the differences to both neighbours, or to the one that is valid; 0 where none is.
+    """
     return np.stack(
         [
-            np.gradient(data, axis=axis) if data.shape[axis] > 1 else np.zeros_like(data)
-            for axis in (1, 2)
+            _slope(data, valid),
+            _slope(data.swapaxes(1, 2), valid.T).swapaxes(1, 2),
         ]
-    ).astype(np.float32, copy=False)
+    )
+
+
+def _slope(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    both = valid[1:] & valid[:-1]
+    step = np.diff(data, axis=1) * both
+    total, count = np.zeros_like(data), np.zeros(valid.shape, np.float32)
+    for rows in (slice(1, None), slice(None, -1)):
+        total[:, rows] += step
+        count[rows] += both
+    return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
 def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
@@ -164,7 +168,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
 
 def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
     before, after = pair.read(window)
-    slope = gradients(after.data)
+    slope = gradients(after.data, after.valid)
     rows, cols = window.within(window.padded(pair.halo))
     seen = (before.valid & after.valid)[rows, cols]
     take = seen & _hashed(window, one_in)
@@ -179,8 +183,8 @@ def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
 
 def _hashed(window: Window, one_in: int) -> NDArray[np.bool_]:
     """True at one pixel in ``one_in``, by place alone, so that no tiling changes the sample."""
-    rows = np.arange(window.top, window.bottom, dtype=np.uint64)[:, None]
-    cols = np.arange(window.left, window.right, dtype=np.uint64)[None, :]
+    rows = np.arange(window.top, window.bottom).astype(np.uint64)[:, None]
+    cols = np.arange(window.left, window.right).astype(np.uint64)[None, :]
     # The finaliser of MurmurHash3 (Appleby, public domain): neighbours become unrelated.
     mixed = rows * np.uint64(0x9E3779B97F4A7C15) ^ cols * np.uint64(0xC2B2AE3D27D4EB4F)
     mixed ^= mixed >> np.uint64(33)

@@ -11,6 +11,7 @@ from typing import Literal
 from odc.geo.geobox import GeoBox
 
 from imagery.blocks import Window
+from imagery.errors import UsageError
 from imagery.record import Caution
 
 Role = Literal["before", "after"]
@@ -151,3 +152,41 @@ class Scene:
         """The whole image as a window."""
         rows, cols = self.geobox.shape
         return Window(0, 0, rows, cols)
+
+
+def check_order(before: Scene, after: Scene, *, allow_reversed: bool) -> tuple[Caution, ...]:
+    """Refuse a pair whose earlier image was acquired after the later one.
+
+    Days and intervals are compared by what they leave open: only where the whole of the one lies
+    after the whole of the other is the order wrong.  A date that is unknown, or that of the file
+    alone, says nothing.
+
+    Returns
+    -------
+    tuple of Caution
+        One where the images are the wrong way round and ``allow_reversed`` says that this is meant.
+
+    Raises
+    ------
+    UsageError
+        If they are, and nothing says so.
+    """
+    first, second = before.acquisition, after.acquisition
+    if not (first.known and second.known):
+        return ()
+    if first.start is None or second.end is None or first.start <= second.end:
+        return ()
+    if allow_reversed:
+        return (
+            Caution(
+                "order-reversed",
+                f"{before.name} ({first}) was acquired after {after.name} ({second}), and is "
+                "called the earlier one because --allow-reversed says so.",
+            ),
+        )
+    raise UsageError(
+        f"{before.name} (BEFORE) was acquired after {after.name} (AFTER)",
+        found=f"BEFORE {first}, AFTER {second}",
+        needed="the earlier image first",
+        option="--allow-reversed, if that is meant; --before-date and --after-date, if not",
+    )

@@ -15,6 +15,9 @@ _BINS = 512
 _TAIL = 1e-4
 """Share of the unchanged pixels that may pass the empirical null's cut, if its fit holds."""
 
+_LEAST = 3.0
+"""Standard deviations of the noise, rounding included, below which nothing is a change."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -63,33 +66,33 @@ def parse_rule(text: str) -> tuple[str, float]:
 
 def otsu(scores: NDArray[np.float32]) -> float:
     """Largest variance between two classes (Otsu 1979, IEEE TSMC 9(1), eq. 18)."""
+    from skimage.filters import threshold_otsu
+
     counts, centres = _histogram(scores)
-    below = np.cumsum(counts)
-    above = counts.sum() - below
-    first = np.cumsum(counts * centres)
-    mean_below = first / np.maximum(below, 1e-12)
-    mean_above = (first[-1] - first) / np.maximum(above, 1e-12)
-    between = below * above * (mean_below - mean_above) ** 2
-    return _upper_edge(centres, int(np.argmax(between[:-1])))
+    if np.count_nonzero(counts) < 2:
+        return _upper_edge(centres, int(np.argmax(counts)))
+    # The library names a bin's centre, with the bin itself below.
+    cut = threshold_otsu(hist=(counts, centres))  # type: ignore[no-untyped-call]
+    return float(cut) + float(centres[1] - centres[0]) / 2
 
 
 def triangle(scores: NDArray[np.float32]) -> float:
     """Farthest from the line between the peak and the tail's end (Zack et al. 1977)."""
     counts, centres = _histogram(scores)
-    peak, last = int(np.argmax(counts)), int(np.flatnonzero(counts)[-1])
+    peak, last = int(np.argmax(counts)), int(np.flatnonzero(counts).max(initial=0))
     if last <= peak + 1:
         return _upper_edge(centres, last)
     x = np.arange(peak, last + 1, dtype=float)
     y = counts[peak : last + 1] / counts[peak]
-    t = (x - peak) / (last - peak)
-    below = (y[0] + (y[-1] - y[0]) * t) - y
+    # Down to zero: the last bin holds all that lies beyond the histogram.
+    below = 1 - (x - peak) / (last - peak) - y
     return _upper_edge(centres, peak + int(np.argmax(below)))
 
 
 def kittler_illingworth(scores: NDArray[np.float32]) -> float:
     """Smallest error of two Gaussian classes (Kittler & Illingworth 1986, eq. 15)."""
     counts, centres = _histogram(scores)
-    share = counts / counts.sum()
+    share = counts / max(counts.sum(), 1)
     p = np.cumsum(share)
     q = 1 - p
     first, second = np.cumsum(share * centres), np.cumsum(share * centres**2)
@@ -108,22 +111,22 @@ def kittler_illingworth(scores: NDArray[np.float32]) -> float:
 def empirical_null(scores: NDArray[np.float32]) -> float:
     """Where the bulk of the scores, taken for unchanged, would leave one pixel in ten thousand.
 
-    The logarithm of the squared score is fitted by a Gaussian's quantiles over its lower half and
-    middle (10, 30, 50 and 60 %), which change hardly reaches, in the spirit of the empirical null
-    of Efron (2004, JASA 99, sec. 4); its theoretical scale is not used, because it is wrong by
-    orders of magnitude on real pairs.
+    A gamma distribution is fitted to the squared scores through their 20 % quantile and median,
+    which change hardly reaches, in the spirit of the empirical null of Efron (2004, JASA 99,
+    sec. 4); the theoretical chi-square is not used, because it is wrong by orders of magnitude on
+    real pairs.  The cut is never below three standard deviations of the noise.
     """
     from scipy.stats import gamma
 
     squared = np.square(scores.astype(np.float64))
     positive = squared[squared > 0]
-    # Where nearly all agree exactly, whatever differs at all stands out.
+    # Where most agree exactly there is no bulk to fit, and any difference beyond noise stands out.
     if len(positive) < 0.5 * len(squared) or len(positive) < 10:
-        return 0.0 if not len(positive) else float(np.sqrt(np.median(positive)) * 3)
+        return _LEAST
     low, middle = np.quantile(positive, [0.2, 0.5])
     shape = _gamma_shape(float(low / middle))
     scale = middle / gamma.ppf(0.5, shape)
-    return float(np.sqrt(gamma.isf(_TAIL, shape) * scale))
+    return max(float(np.sqrt(gamma.isf(_TAIL, shape) * scale)), _LEAST)
 
 
 def _gamma_shape(ratio: float) -> float:

@@ -7,16 +7,19 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 
+from aoi.case.manifest import RECORD
 from aoi.places import Area
 from imagery.detect import ChangeMap
+from imagery.errors import InputError
 from imagery.grid import ground_pixel
 from imagery.record import Caution, sha256_of, to_json
-from imagery.scene import Scene
+from imagery.scene import InputFile, Scene
 
 SCHEMA = 1
 _LIBRARIES = (
@@ -38,6 +41,7 @@ def case_record(
     changes: gpd.GeoDataFrame,
     *,
     options: Mapping[str, Any],
+    grid_file: InputFile | None,
     cautions: tuple[Caution, ...],
     case: Path,
     run: Mapping[str, Any],
@@ -54,7 +58,7 @@ def case_record(
         "georeferenced": found.plan.geobox.crs is not None,
         "area": _area(area),
         "scenes": {role: _scene(scene, found) for role, scene in found.scenes.items()},
-        "grid": _grid(found),
+        "grid": _grid(found, grid_file),
         "display": {
             "stretch": asdict(found.stretch),
             "bands": [found.bands.names[i] for i in found.bands.display],
@@ -93,9 +97,19 @@ def case_record(
 
 
 def write_record(record: Mapping[str, Any], path: Path) -> None:
-    """Write the record as JSON that a person can read."""
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    """Write the record as JSON that a person can read: numbers that belong together on one line."""
+    path.write_text(_laid_out(record) + "\n", encoding="utf-8", newline="\n")
+
+
+def _laid_out(value: Any, indent: str = "\n") -> str:
+    deeper = indent + " "
+    if isinstance(value, Mapping) and value:
+        items = [f"{json.dumps(key)}: {_laid_out(item, deeper)}" for key, item in value.items()]
+        return "{" + deeper + f",{deeper}".join(items) + indent + "}"
+    if isinstance(value, list) and any(isinstance(item, (list, Mapping)) for item in value):
+        items = [_laid_out(item, deeper) for item in value]
+        return "[" + deeper + f",{deeper}".join(items) + indent + "]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def read_record(case: Path) -> dict[str, Any]:
@@ -106,24 +120,37 @@ def read_record(case: Path) -> dict[str, Any]:
     imagery.errors.InputError
         If the folder holds no record that this version reads.
     """
-    from imagery.errors import InputError
-
     try:
-        record = json.loads((case / "case.json").read_text(encoding="utf-8"))
-        schema = record["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record = json.loads((case / RECORD).read_text(encoding="utf-8"))
+    except OSError as error:
+        found = f"no {RECORD} in it" if case.is_dir() else "no such folder"
+        raise _no_case(case, found) from error
+    except (ValueError, RecursionError) as error:
+        raise _no_case(case, f"a {RECORD} that is not JSON") from error
+    if not isinstance(record, dict) or not isinstance(record.get("result"), dict):
+        raise _no_case(case, f"a {RECORD} that is not a record")
+    if record.get("schema") != SCHEMA:
         raise InputError(
-            f"{case.name}: is not a case",
-            found=type(error).__name__,
-            needed="a folder that twopass detect wrote, with a case.json",
-        ) from error
-    if schema != SCHEMA:
-        raise InputError(
-            f"{case.name}: its record is of another version", found=schema, needed=SCHEMA
+            f"{case.absolute().name}: its record is of another version",
+            found=f"schema {record.get('schema')}",
+            needed=f"schema {SCHEMA}",
         )
-    if not isinstance(record, dict):
-        raise InputError(f"{case.name}: is not a case", found="no record", needed="a case.json")
     return record
+
+
+def _no_case(case: Path, found: str) -> InputError:
+    return InputError(
+        f"{case.absolute().name}: is not a case",
+        found=found,
+        needed="a folder that twopass detect wrote",
+    )
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``case.json``."""
+    text = resources.files("aoi.case").joinpath("case.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def software() -> dict[str, str]:
@@ -189,7 +216,7 @@ def _crs_text(crs: Any) -> str:
     return f"EPSG:{code}" if code else str(crs.to_wkt())
 
 
-def _grid(found: ChangeMap) -> dict[str, Any]:
+def _grid(found: ChangeMap, file: InputFile | None) -> dict[str, Any]:
     plan = found.plan
     return {
         "crs": None if plan.geobox.crs is None else _crs_text(plan.geobox.crs),
@@ -197,6 +224,7 @@ def _grid(found: ChangeMap) -> dict[str, Any]:
         "shape": list(plan.geobox.shape),
         "pixel_size_m": plan.pixel_size_m,
         "reference": plan.reference,
+        "file": file,
         "reasons": [f"{role}: {why}" for role, why in plan.reasons.items()],
         "estimation": plan.estimation,
         "display": plan.display,

@@ -1,17 +1,21 @@
-"""The commands, and what they print."""
+"""The commands, and how they end."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
 from aoi.cli._options import build, from_class
+from aoi.cli._text import one_line
 from aoi.options import AreaOptions, ProductOptions
-from imagery.errors import TwopassError
+from imagery.errors import MissingInputError, TwopassError, UsageError
 from imagery.options import DetectOptions, EngineOptions
 
 _PATH = click.Path(path_type=Path)
@@ -19,20 +23,27 @@ _QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
-class Failed(Exception):
-    """A command that ends with a status of its own."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
+class Interrupted(Exception):
+    """Ctrl-C, by a name that click lets pass: it would print an empty line of its own."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="twopass", message="twopass %(version)s")
 def cli() -> None:
     """Tell what changed between two satellite images of a place, and prove it on a map."""
 
 
-@cli.command()
+@cli.command(short_help="Compare two images of a place.")
 @click.argument("before", type=_PATH)
 @click.argument("after", type=_PATH)
 @from_class(AreaOptions)
@@ -46,18 +57,22 @@ def detect(
     before: Path, after: Path, out: Path | None, as_json: bool, quiet: bool, **values: Any
 ) -> None:
     """Compare two images of a place: BEFORE and AFTER in, a case folder out."""
+    from aoi.cli._detect import run_detect
     from aoi.cli._show import Shown
 
-    _run_detect(
+    run_detect(
         before,
         after,
-        out=out or Path(f"case_{before.stem}_{after.stem}"),
-        values=values,
+        out=Path(f"case_{before.stem}_{after.stem}") if out is None else out,
+        area_options=build(AreaOptions, values),
+        options=build(DetectOptions, values),
+        products=build(ProductOptions, values),
+        engine_options=build(EngineOptions, values),
         shown=Shown(as_json=as_json, quiet=quiet),
     )
 
 
-@cli.command()
+@cli.command(short_help="Run the main job on a SIMULATED pair.")
 @click.option(
     "--out",
     type=_PATH,
@@ -66,36 +81,36 @@ def detect(
     metavar="DIR",
     help="Folder for the simulated pair and its case.",
 )
-@click.option("--seed", type=click.INT, default=20240613, show_default=True, help="Random seed.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=20240613,
+    show_default=True,
+    metavar="N",
+    help="Random seed.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier demo.")
 @_JSON
 @_QUIET
 def demo(out: Path, seed: int, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Make a SIMULATED pair of a parade ground and run the main job on it."""
+    from aoi.cli._detect import run_demo
     from aoi.cli._show import Shown
-    from imagery.simulate import parade_ground
 
-    shown = Shown(as_json=as_json, quiet=quiet)
-    shown.note("making a simulated pair of a parade ground")
-    pair = parade_ground(out, seed=seed)
-    values = _defaults(detect) | {
-        "aoi": str(pair.area),
-        "area_name": "Kim Il Sung Square, simulated",
-        "overwrite": overwrite,
-    }
-    _run_detect(pair.before, pair.after, out=out / "case", values=values, shown=shown)
+    run_demo(out, seed=seed, overwrite=overwrite, shown=Shown(as_json=as_json, quiet=quiet))
 
 
-@cli.command()
+@cli.command(short_help="Draw a case's maps and report again.")
 @click.argument("case", type=_PATH)
+@_JSON
 @_QUIET
-def report(case: Path, quiet: bool) -> None:
+def report(case: Path, as_json: bool, quiet: bool) -> None:
     """Draw the maps and the report of CASE again, from the case alone."""
+    from aoi.cli._show import Shown
     from aoi.workflow import redraw
 
     drawn = redraw(case)
-    if not quiet:
-        click.echo(f"drawn: {len(drawn)} files; report: {case / 'report.html'}")
+    Shown(as_json=as_json, quiet=quiet).drawn(case, [p.relative_to(case) for p in drawn])
 
 
 @cli.group()
@@ -116,16 +131,17 @@ def list_places() -> None:
 @click.argument("name")
 def show_place(name: str) -> None:
     """Tell what is known of a place, its sources and its accuracy."""
-    from aoi.places import place
+    from aoi.cli._show import place_lines
+    from aoi.places import names, place
 
-    found = place(name)
-    lon, lat = found.centre
-    click.echo(f"{found.name}" + (f" ({found.name_local})" if found.name_local else ""))
-    click.echo(f"centre    {lat:.5f} N, {lon:.5f} E")
-    click.echo(f"area      {found.area_m2:,.0f} m²")
-    click.echo(f"accuracy  {found.accuracy or 'not stated'}")
-    for source in found.sources:
-        click.echo(f"source    {source}")
+    try:
+        found = place(name)
+    except MissingInputError:
+        raise UsageError(
+            "no such place in the catalogue", found=name, needed="one of " + ", ".join(names())
+        ) from None
+    for line in place_lines(found):
+        click.echo(line)
 
 
 @cli.command()
@@ -147,74 +163,80 @@ def methods() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status is returned, never raised.
 
-    0 done, 1 a defect of ours, 2 wrong usage, 3 an input can't be used, 4 the co-registration
-    isn't trusted, 130 interrupted.
+    0 done, 1 a defect of ours, 2 wrong usage, 3 an input can't be used or an output can't be
+    written, 4 the co-registration isn't trusted, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; those of the process where None, whose stderr then holds
+        nothing but our own words.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        _set_up_process()
+        arguments = sys.argv[1:]
     as_json = "--json" in arguments
     try:
         status = cli.main(args=arguments, prog_name="twopass", standalone_mode=False)
         return int(status or 0)
     except TwopassError as error:
-        return _refuse(str(error), error, status=error.exit_status, as_json=as_json)
+        return _refuse(error, status=error.exit_status, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
-        # A click error knows the command; its own message may span lines.
-        text = " ".join(error.format_message().split())
-        return _refuse(text, None, status=2, as_json=as_json)
-    except (KeyboardInterrupt, click.Abort):
-        return _refuse("interrupted; nothing was written", None, status=130, as_json=as_json)
+        return _refuse(_usage(error), status=2, as_json=as_json)
+    except (Interrupted, click.Abort):
+        interrupted = TwopassError("interrupted; no new case was written")
+        return _refuse(interrupted, status=130, as_json=as_json)
+    except SystemExit:  # how click ends when the reader of our output has gone
+        return 1
     except Exception as error:
-        text = f"a defect in twopass ({type(error).__name__}: {error}); please report it"
-        _trace_if_asked()
-        return _refuse(text, None, status=1, as_json=as_json)
+        if _debugging():
+            logging.getLogger(__name__).exception("a defect")
+        defect = TwopassError(
+            "a defect in twopass; please report it",
+            found=f"{type(error).__name__}: {error}",
+            option="TWOPASS_DEBUG=1 in the environment shows where",
+        )
+        return _refuse(defect, status=1, as_json=as_json)
 
 
-def _trace_if_asked() -> None:
-    import os
-    import traceback
-
-    if os.environ.get("TWOPASS_DEBUG"):
-        traceback.print_exc()
+def _debugging() -> bool:
+    return bool(os.environ.get("TWOPASS_DEBUG"))
 
 
-def _refuse(text: str, error: TwopassError | None, *, status: int, as_json: bool) -> int:
-    from aoi.cli._text import one_line
+def _set_up_process() -> None:
+    """What libraries tell programmers, in warnings and logs, is for debugging alone.
 
-    click.echo(f"twopass: {one_line(text)}", err=True)
+    What a user must know is in the record.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal may lack the letters of a name
+            stream.reconfigure(errors="replace")
+    if _debugging():
+        logging.basicConfig(level=logging.INFO)
+        return
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _usage(error: click.ClickException) -> UsageError:
+    """A slip on the command line, in our own form."""
+    context = getattr(error, "ctx", None)
+    parameter = getattr(error, "param", None)
+    return UsageError(
+        one_line(error.format_message()).rstrip("."),
+        needed=f"as in {context.command_path} --help" if context else None,
+        option=parameter.opts[0] if isinstance(parameter, click.Option) else None,
+    )
+
+
+def _refuse(error: TwopassError, *, status: int, as_json: bool) -> int:
+    click.echo(f"twopass: {one_line(str(error))}", err=True)
     if as_json:
-        told = {
-            "message": one_line(error.message if error else text),
-            "found": error and error.found,
-            "needed": error and error.needed,
-            "option": error and error.option,
-        }
+        told = {name: getattr(error, name) for name in ("message", "found", "needed", "option")}
+        told = {name: None if text is None else one_line(text) for name, text in told.items()}
         click.echo(json.dumps({"status": "refused", "exit_status": status, "error": told}))
     return status
-
-
-def _defaults(command: Any) -> dict[str, Any]:
-    """The values of a command's options where the user gives none."""
-    return {
-        parameter.name: parameter.default
-        for parameter in command.params
-        if isinstance(parameter, click.Option) and parameter.name not in ("out", "as_json", "quiet")
-    }
-
-
-def _run_detect(
-    before: Path, after: Path, *, out: Path, values: dict[str, Any], shown: Any
-) -> None:
-    from aoi.workflow import detect_case
-
-    with shown.progress() as progress:
-        record = detect_case(
-            before,
-            after,
-            out=out,
-            area_options=build(AreaOptions, values),
-            options=build(DetectOptions, values),
-            products=build(ProductOptions, values),
-            engine=build(EngineOptions, values),
-            progress=progress,
-        )
-    shown.summary(record, out)

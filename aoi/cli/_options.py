@@ -27,7 +27,7 @@ def from_class(kind: type, *, prefix: str = "") -> Callable[[C], C]:
                 help=field.metadata["help"],
                 metavar=field.metadata["metavar"],
                 default=field.default,
-                show_default=_shows_default(field.default),
+                show_default=_shown_default(field.default),
                 **_type(hint),
             )(command)
         return command
@@ -70,8 +70,10 @@ def _parameter(path: str) -> str:
     return path
 
 
-def _shows_default(default: Any) -> bool:
-    return default is not None and default is not False
+def _shown_default(default: Any) -> str | bool:
+    if default is None or default is False:
+        return False
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _type(hint: Any) -> dict[str, Any]:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aoi.cli._text import one_line
-from aoi.report.words import area
-from imagery.detect import Progress as Message
+
+if TYPE_CHECKING:
+    from aoi.places import Area
+    from imagery.blockwise import Progress
+
+_TOLD = (
+    "status",
+    "simulated",
+    "georeferenced",
+    "observed",
+    "alignment",
+    "changes",
+    "warnings",
+)
 
 
 @dataclass(frozen=True)
@@ -35,56 +45,78 @@ class Shown:
             click.echo(text)
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Message], None]]:
+    def progress(self) -> Iterator[Callable[[Progress], None]]:
         """A bar by step, on a terminal only."""
+        from rich.console import Console
+
         console = Console(stderr=True)
         if not (self.talks and console.is_terminal):
             yield lambda _: None
             return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
         with Progress(
-            TextColumn("{task.description:12}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            console=console,
-        ) as bar:
-            tasks: dict[str, Any] = {}
-
-            def show(message: Message) -> None:
-                for step, task in tasks.items():
-                    if step != message.step:
-                        bar.update(task, completed=bar.tasks[task].total)
-                        bar.stop_task(task)
-                if message.step not in tasks:
-                    tasks[message.step] = bar.add_task(message.step, total=message.total)
-                bar.update(tasks[message.step], completed=message.done, total=message.total)
-
-            yield show
+            TextColumn("{task.description:12}"), BarColumn(), TimeElapsedColumn(), console=console
+        ) as bars:
+            steps = _Steps(bars)
+            yield steps.show
+            steps.finish()
 
     def summary(self, record: dict[str, Any], out: Path) -> None:
         """The result in a few lines, or as JSON."""
         result = record["result"]
         if self.as_json:
-            told = {
-                key: result[key]
-                for key in ("status", "simulated", "observed", "alignment", "changes", "warnings")
-            }
-            click.echo(json.dumps(told | {"exit_status": 0, "case": str(out)}))
-            return
-        if self.quiet:
+            told = {"status": result["status"], "exit_status": 0, "case": str(out)}
+            told |= {"report": "report.html"} | {key: result[key] for key in _TOLD}
+            click.echo(json.dumps(told))
             return
         for line in summary_lines(result):
-            click.echo(line)
-        click.echo(f"report     {out / 'report.html'}")
+            self.note(line)
+        self.note(f"report     {out / 'report.html'}")
+
+    def drawn(self, case: Path, names: Sequence[Path]) -> None:
+        """What was drawn again."""
+        if self.as_json:
+            told = {"status": "drawn", "exit_status": 0, "case": str(case)}
+            files = [name.as_posix() for name in names]
+            click.echo(json.dumps(told | {"report": "report.html", "drawn": files}))
+            return
+        self.note(f"drawn      {len(names)} files")
+        self.note(f"report     {case / 'report.html'}")
+
+
+class _Steps:
+    """One bar a step; the one before is full when the next begins."""
+
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def show(self, message: Progress) -> None:
+        if message.step not in self._tasks:
+            self.finish()
+            self._tasks[message.step] = self._bars.add_task(message.step, total=message.total)
+        self._bars.update(self._tasks[message.step], completed=message.done, total=message.total)
+
+    def finish(self) -> None:
+        for task in self._bars.tasks:
+            if not task.finished:
+                self._bars.update(task.id, completed=task.total)
 
 
 def summary_lines(result: dict[str, Any]) -> list[str]:
     """The result in words made from its numbers, one fact a line."""
-    alignment, changes, observed = result["alignment"], result["changes"], result["observed"]
-    lines = []
-    if result["simulated"]:
-        lines.append("SIMULATED  not a real acquisition")
+    from aoi.report import words
+
+    alignment, changes = result["alignment"], result["changes"]
+    seen = f"{words.share(result['observed']['share'])} of the area seen in both images"
+    lines = ["SIMULATED  not a real acquisition"] if result["simulated"] else []
     lines.append(f"area       {one_line(result['area']['name'])}")
-    lines.append(f"observed   {observed['share']:.1%} of the area is seen in both images")
+    for role in ("before", "after"):
+        scene = result["scenes"][role]
+        text = f"{one_line(scene['file'])}, {words.date(scene) or 'date unknown'}"
+        lines.append(f"{role:10} {text}")
+    lines.append(f"observed   {seen}")
     if alignment["ce90_px"] is None:
         lines.append("alignment  not measured")
     else:
@@ -95,12 +127,23 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         )
     if changes["polygons"]:
         lines.append(
-            f"changes    {changes['sites']} sites, {changes['polygons']} polygons, "
-            f"{area(changes['area_m2'])}; uncalibrated"
+            f"changes    {words.count(changes['sites'], 'site')}, "
+            f"{words.count(changes['polygons'], 'outline')}, "
+            f"{words.area(changes['area_m2'])}; {changes['calibration']}"
         )
     else:
-        lines.append(
-            f"changes    none found in the {observed['share']:.1%} of the area seen in both images"
-        )
+        lines.append(f"changes    none found in the {seen}")
     lines += [f"warning    {one_line(w['message'])}" for w in result["warnings"]]
     return lines
+
+
+def place_lines(place: Area) -> list[str]:
+    """What is known of a place of the catalogue."""
+    lon, lat = place.centre
+    return [
+        place.name + (f" ({place.name_local})" if place.name_local else ""),
+        f"centre     {lat:.5f}, {lon:.5f} (latitude, longitude)",
+        f"area       {place.area_m2:,.0f} m²",
+        f"accuracy   {place.accuracy or 'not stated'}",
+        *(f"source     {source}" for source in place.sources),
+    ]

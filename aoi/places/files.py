@@ -57,7 +57,7 @@ def read_outlines(path: Path) -> Outlines:
     if not path.is_file():
         raise MissingInputError(
             f"{path.name}: {'is a folder' if path.is_dir() else 'no such file'}",
-            found=path,
+            found="a folder" if path.is_dir() else "nothing of that name in its folder",
             needed=f"a {FORMATS} file on this machine",
             option="--aoi",
         )

@@ -42,7 +42,7 @@ def load_area(text: str, *, georeferenced: bool = True, crs: Any = None) -> Area
     if text.startswith("/vsi") or "://" in text:
         raise InputError(
             "an area is read from this machine only",
-            found=text,
+            found=text[:100],
             needed="a local file, a name (twopass aoi list) or west,south,east,north",
             option="--aoi",
         )
@@ -62,8 +62,8 @@ def load_area(text: str, *, georeferenced: bool = True, crs: Any = None) -> Area
         return _from_bounds(text, georeferenced=georeferenced)
     if not there and path.suffix.lower() not in SUFFIXES:
         raise MissingInputError(
-            f"AOI {text!r}: no such file, and no place of that name",
-            found=text,
+            f"AOI {path.name!r}: no such file, and no place of that name",
+            found="neither a file nor a place",
             needed=catalogue.suggestion(text),
             option="--aoi",
         )

@@ -167,4 +167,4 @@ def across_the_antimeridian(name: str, found: str) -> InputError:
 def extent_text(geometry: Any) -> str:
     """The bounds of a geometry, in words."""
     west, south, east, north = shapely.total_bounds(geometry)
-    return f"x {west:.5g} to {east:.5g}, y {south:.5g} to {north:.5g}"
+    return f"x {west:.8g} to {east:.8g}, y {south:.8g} to {north:.8g}"

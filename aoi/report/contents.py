@@ -275,8 +275,11 @@ def _read_sites(path: Path, frame: Frame) -> tuple[Site, ...]:
         )
         found.setdefault(change.site, []).append(change)
     sites = [
-        Site(number=number, score=max(_strength(c) for c in changes),
-             changes=tuple(sorted(changes, key=_strength, reverse=True)))
+        Site(
+            number=number,
+            score=max(_strength(c) for c in changes),
+            changes=tuple(sorted(changes, key=_strength, reverse=True)),
+        )
         for number, changes in found.items()
     ]
     return tuple(sorted(sites, key=lambda site: (-site.score, site.number)))

@@ -98,9 +98,7 @@ class Tick:
     label: str
 
 
-def frame_of(
-    transform: Sequence[float], window: Mapping[str, int], *, crs: str | None
-) -> Frame:
+def frame_of(transform: Sequence[float], window: Mapping[str, int], *, crs: str | None) -> Frame:
     """The frame that shows a window of a grid upright and true to the ground.
 
     Parameters

@@ -102,9 +102,12 @@ def _head(contents: Contents) -> dict[str, Any]:
             ("Area outlined", words.area(changes["area_m2"]) if changes["polygons"] else "none"),
             ("Seen in both images", words.share(observed.get("share"))),
             ("Alignment", words.clean(record["alignment"].get("verdict")) or "unknown"),
-            ("False-alarm rate", "not certified"
-             if (changes.get("calibration") or "uncalibrated") == "uncalibrated"
-             else words.clean(changes["calibration"])),
+            (
+                "False-alarm rate",
+                "not certified"
+                if (changes.get("calibration") or "uncalibrated") == "uncalibrated"
+                else words.clean(changes["calibration"]),
+            ),
         ],
         "unseen": reasons,
         "credits": [
@@ -166,15 +169,18 @@ def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str]:
         "score": _tenths(row.get("score")),
         "area": _tenths(row.get("area_m2")),
         "size": f"{_tenths(row.get('length_m'))} × {_tenths(row.get('width_m'))}",
-        "orientation": "" if row.get("orientation_deg") is None
+        "orientation": ""
+        if row.get("orientation_deg") is None
         else f"{row['orientation_deg']:.0f}°",
-        "place": "" if lon is None or lat is None
+        "place": ""
+        if lon is None or lat is None
         else f"{abs(lat):.{digits}f}° {'N' if lat >= 0 else 'S'}, "
         f"{abs(lon):.{digits}f}° {'E' if lon >= 0 else 'W'}",
         "mgrs": words.clean(row.get("mgrs")),
         "metres": f"{_tenths(row['x_m'])}, {_tenths(row['y_m'])}" if "x_m" in row else "",
         "flags": _listed(row.get("flags")) or "none raised",
-        "untested": f"{untested.count(',') + 1}, see above" if uniform and untested
+        "untested": f"{untested.count(',') + 1}, see above"
+        if uniform and untested
         else untested or "none",
     }
 

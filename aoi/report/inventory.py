@@ -29,8 +29,11 @@ def record_rows(contents: Contents) -> dict[str, Any]:
         about.append(("Outline's file", f"{file['name']}, SHA-256 {file['sha256']}"))
     if centre:
         about.append(
-            ("Centre", f"{centre['lat']:.4f}, {centre['lon']:.4f} (lat, lon)"
-             + (f"; MGRS {words.clean(centre['mgrs'])}" if centre.get("mgrs") else ""))
+            (
+                "Centre",
+                f"{centre['lat']:.4f}, {centre['lon']:.4f} (lat, lon)"
+                + (f"; MGRS {words.clean(centre['mgrs'])}" if centre.get("mgrs") else ""),
+            )
         )
     frames = [
         (f"{name.capitalize()} window", _window(grid[name]))

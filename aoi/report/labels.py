@@ -108,4 +108,3 @@ def _overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArra
     high = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
     shared: NDArray[np.float64] = np.clip(wide, 0, None) * np.clip(high, 0, None)
     return shared
-

@@ -72,8 +72,8 @@ def draw_unobserved(panel: Panel, parts: Sequence[BaseGeometry]) -> None:
     path = outline_of(parts)
     if path is None:
         return
-    panel.axes.add_patch(PathPatch(path, facecolor="#3a3a38", alpha=0.35, linewidth=0, zorder=3))
-    panel.axes.add_patch(
+    panel.axes.add_artist(PathPatch(path, facecolor="#3a3a38", alpha=0.35, linewidth=0, zorder=3))
+    panel.axes.add_artist(
         PathPatch(path, facecolor="none", edgecolor="#ffffff", linewidth=0, hatch="////", zorder=4)
     )
 
@@ -84,7 +84,7 @@ def draw_area(panel: Panel, area: BaseGeometry) -> None:
     if path is None:
         return
     for colour, width, style in ((_HALO, 2.2, "-"), ("#ffffff", 1.2, (0, (5, 3.4)))):
-        panel.axes.add_patch(
+        panel.axes.add_artist(
             PathPatch(
                 path,
                 facecolor="none",
@@ -109,7 +109,7 @@ def draw_changes(panel: Panel, changes: Iterable[Change], *, width: float = 1.5)
     }
     for layer, extra in ((6, 1.2 * width), (7, 0.0)):
         for direction, path in paths.items():
-            panel.axes.add_patch(
+            panel.axes.add_artist(
                 PathPatch(
                     path,
                     facecolor="none",
@@ -128,7 +128,7 @@ def draw_groups(panel: Panel, hulls: Iterable[BaseGeometry]) -> None:
     if path is None:
         return
     for colour, width in ((_HALO, 2.4), ("#ffffff", 1.0)):
-        panel.axes.add_patch(
+        panel.axes.add_artist(
             PathPatch(
                 path,
                 facecolor="none",

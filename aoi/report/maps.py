@@ -163,9 +163,7 @@ def _overview(contents: Contents) -> Plate:
         foot=(),
         simulated=record["simulated"],
     )
-    numbered = _numbered(
-        contents, width=sheet.map_size[0], most=_MOST_NUMBERS // 3, plate=False
-    )
+    numbered = _numbered(contents, width=sheet.map_size[0], most=_MOST_NUMBERS // 3, plate=False)
     sheet = replace(
         sheet,
         foot=[
@@ -262,9 +260,7 @@ def _titles(contents: Contents, *, size: float) -> list[tuple[Line, ...]]:
         found.append(
             (
                 Line(text=role.capitalize(), size=size, bold=True),
-                Line(
-                    text=when or "date unknown", size=size * 0.88, colour=INK if when else RED
-                ),
+                Line(text=when or "date unknown", size=size * 0.88, colour=INK if when else RED),
             )
         )
     found.append(

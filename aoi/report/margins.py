@@ -75,15 +75,18 @@ def foot(
         )
     calibration = words.clean(record["changes"].get("calibration")) or "uncalibrated"
     lines.append(
-        Line(text=f"{words.alignment(record)} · scores {calibration} · twopass "
-             f"{words.clean(record['software'].get('twopass'))}", size=size, colour=MUTED, gap=0.03)
+        Line(
+            text=f"{words.alignment(record)} · scores {calibration} · twopass "
+            f"{words.clean(record['software'].get('twopass'))}",
+            size=size,
+            colour=MUTED,
+            gap=0.03,
+        )
     )
     return lines
 
 
-def summary(
-    contents: Contents, *, numbered: int | None = None, size: float = 9.5
-) -> list[Line]:
+def summary(contents: Contents, *, numbered: int | None = None, size: float = 9.5) -> list[Line]:
     """The finding in a line, and how many sites bear their number where not all do."""
     lines = [Line(text=words.found_briefly(contents.result), size=size, bold=True, gap=0.05)]
     sites = len(contents.sites)
@@ -214,5 +217,3 @@ def _draw_swatch(figure: Figure, kind: str, *, left: float, top: float) -> None:
         return
     box(0.045, facecolor="none", edgecolor="#101010", linewidth=3.2)
     box(0.045, facecolor="none", edgecolor=COLOURS.get(kind, OTHER), linewidth=1.6)
-
-

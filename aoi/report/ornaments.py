@@ -23,8 +23,13 @@ def draw_furniture(panel: Panel, *, corner: str) -> Box:
     box = left, bottom, right, top = furniture_box(panel, corner=corner)
     panel.axes.add_patch(
         Rectangle(
-            (left, bottom), right - left, top - bottom,
-            facecolor="white", alpha=0.88, linewidth=0, zorder=12,
+            (left, bottom),
+            right - left,
+            top - bottom,
+            facecolor="white",
+            alpha=0.88,
+            linewidth=0,
+            zorder=12,
         )
     )
     angle = north_angle(frame)
@@ -36,8 +41,13 @@ def draw_furniture(panel: Panel, *, corner: str) -> Box:
     for n, colour in enumerate((INK, "white")):
         panel.axes.add_patch(
             Rectangle(
-                (start + n * bar.length / 2, base), bar.length / 2, high,
-                facecolor=colour, edgecolor=INK, linewidth=0.6, zorder=13,
+                (start + n * bar.length / 2, base),
+                bar.length / 2,
+                high,
+                facecolor=colour,
+                edgecolor=INK,
+                linewidth=0.6,
+                zorder=13,
             )
         )
     panel.axes.text(
@@ -144,11 +154,22 @@ def _draw_north(panel: Panel, at: tuple[float, float], *, angle: float) -> None:
         panel.axes.add_patch(
             Polygon(
                 [tip, foot + sign * 0.075 * across, notch],
-                facecolor=colour, edgecolor=INK, linewidth=0.6, joinstyle="round", zorder=13,
+                facecolor=colour,
+                edgecolor=INK,
+                linewidth=0.6,
+                joinstyle="round",
+                zorder=13,
             )
         )
     x, y = middle - 0.115 * along
     panel.axes.text(
-        x, y, "N", color=INK, ha="center", va="center_baseline", zorder=13,
-        fontproperties=font("N", size=7.5, bold=True), parse_math=False,
+        x,
+        y,
+        "N",
+        color=INK,
+        ha="center",
+        va="center_baseline",
+        zorder=13,
+        fontproperties=font("N", size=7.5, bold=True),
+        parse_math=False,
     )

@@ -251,4 +251,3 @@ def _width_at_100(path: str, text: str) -> float:
     face.set_size(100, 72)
     face.set_text(text, 0.0)
     return float(face.get_width_height()[0]) / 64
-

@@ -15,9 +15,7 @@ _WHITENING = 0.25
 """Power of a frequency's strength that remains its weight: 0 is pure phase, which noise drowns;
 1 is plain correlation, which large bright fields alone decide."""
 
-_ITERATIONS = 5
-_CAUCHY = 0.6
-"""Phase residual, in radians, at which a frequency's weight has halved."""
+_ITERATIONS = 6
 
 _MIN_COMMON = 0.6
 """Share of a window that must be valid in both scenes."""
@@ -61,8 +59,9 @@ def match_windows(
     """Measure the shift of square windows of two images of one frame.
 
     A whole-pixel peak of the whitened cross-power spectrum (Kuglin & Hines 1975) comes first; the
-    moving window is then cut there anew, and the plane of its phase is fitted by reweighted least
-    squares (Stone et al. 2001, IEEE TGRS 39(10), eq. 7; Cauchy weights).
+    moving window is then cut there anew, and the plane of its phase is fitted (Stone et al. 2001,
+    IEEE TGRS 39(10), eq. 7) by maximising the mean cosine of the residual phase.  Least squares of
+    the wrapped phase would be drawn to whole pixels where noise is strong.
 
     Parameters
     ----------
@@ -160,23 +159,24 @@ def _phase_plane(
     flat = cross[:, mask]
     strength = np.abs(flat) ** _WHITENING
     unit = flat / (np.abs(flat) + 1e-12)
+    total = np.maximum(strength.sum(axis=1), 1e-12)
+    spread = np.einsum("nf,if,jf->nij", strength, k, k, optimize=True)
     shift = np.zeros((len(flat), 2))
-    weight = strength
     for _ in range(_ITERATIONS):
         # Moving by t turns the phase by -k.t; what is left over is fitted again.
-        phase = np.angle(unit * np.exp(1j * (shift @ k).astype(np.float32)))
-        weight = strength / (1 + (phase / _CAUCHY) ** 2)
-        normal = np.einsum("nf,if,jf->nij", weight, k, k, optimize=True)
-        right = -np.einsum("nf,nf,if->ni", weight, phase, k, optimize=True)
-        shift += _solve(normal, right)
-    phase = np.angle(unit * np.exp(1j * (shift @ k).astype(np.float32)))
-    coherence = (strength * np.cos(phase)).sum(axis=1) / np.maximum(strength.sum(axis=1), 1e-12)
+        turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
+        coherence = (strength * turned.real).sum(axis=1) / total
+        # The expected curvature of the maximum, which noise lowers but doesn't tilt.
+        curvature = np.maximum(coherence, 0.05)[:, None, None] * spread
+        slope = -np.einsum("nf,nf,if->ni", strength, turned.imag, k, optimize=True)
+        shift += np.clip(_solve(curvature, slope), -0.5, 0.5)
+    turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
+    coherence = (strength * turned.real).sum(axis=1) / total
+    scatter = (strength * turned.imag) ** 2
     # The taper leaves about one independent frequency in 2.25 (Hann, in two directions).
-    spread = 2.25 * (weight**2 * phase**2).sum(axis=1) / np.maximum((weight**2).sum(axis=1), 1e-12)
-    fourth = np.einsum("nf,if,jf->nij", weight**2, k, k, optimize=True)
-    inverse = np.linalg.pinv(normal)
-    covariance = spread[:, None, None] * (inverse @ fourth @ inverse)
-    return shift, covariance, coherence
+    middle = 2.25 * np.einsum("nf,if,jf->nij", scatter, k, k, optimize=True)
+    inverse = np.linalg.pinv(np.maximum(coherence, 0.05)[:, None, None] * spread)
+    return shift, inverse @ middle @ inverse, coherence
 
 
 def _solve(normal: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

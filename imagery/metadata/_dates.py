@@ -23,7 +23,8 @@ def parse_date(text: str) -> Span:
     ----------
     text
         A day (``2024-06-06``), a time (``2024-06-06T02:10Z``, or with a space for the T; UTC where
-        no zone is given), a month (``2024-06``), a year (``2024``), or two of them with ``/`` between.
+        no zone is given), a month (``2024-06``), a year (``2024``), or two of them with ``/``
+        between.
 
     Returns
     -------

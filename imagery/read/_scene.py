@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagery.bands import name_bands
-from imagery.env import open_raster
+from imagery.env import gdal_messages, open_raster
 from imagery.errors import InputError, UsageError
 from imagery.metadata import Metadata, overlap, parse_date, read_metadata
 from imagery.options import ReadOptions, SceneOptions
@@ -18,6 +18,9 @@ from imagery.scene import Acquisition, Alpha, Band, InputFile, Role, Scene
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _COLOUR_DRIVERS = ("PNG", "JPEG", "WEBP")
+_HARMLESS = ("ascending order", "Photometric type-related", "Unknown field with tag")
+"""Words of GDAL's on untidy tags, which decide nothing here."""
+
 _DOMAINS = ("", "IMAGERY", "IMD", "IMAGE_STRUCTURE")
 
 
@@ -58,7 +61,8 @@ def open_scene(
     where nothing marks missing pixels, to look for an untagged border.
     """
     given = _given_acquisition(scene_options, role=role)
-    with open_raster(path) as dataset:
+    with gdal_messages() as said, open_raster(path) as dataset:
+        _check_header(said, name=path.name)
         _check_pixels(dataset, name=path.name)
         geobox = geobox_of(dataset, name=path.name, options=read_options)
         metadata = read_metadata(path, {ns: _tags(dataset, ns) for ns in _DOMAINS})
@@ -70,6 +74,7 @@ def open_scene(
         driver, dtype = str(dataset.driver), str(dataset.dtypes[bands[0].index - 1])
         display_product = _is_display_product(dataset, bands)
         pages = _page_caution(dataset, name=path.name)
+    reader = _reader_cautions(said, name=path.name)
     acquisition, dates = _acquisition(given, metadata, name=path.name)
     credit, license, sources = _rights(scene_options, metadata, role=role)
     return Scene(
@@ -91,7 +96,30 @@ def open_scene(
         simulated=metadata.simulated,
         files=_files(path, sidecars),
         sources=sources,
-        cautions=(*pages, *cautions, *more, *marks.cautions, *metadata.cautions, *dates),
+        cautions=(*pages, *reader, *cautions, *more, *marks.cautions, *metadata.cautions, *dates),
+    )
+
+
+def _check_header(said: Sequence[str], *, name: str) -> None:
+    """Refuse a file whose tags reach beyond its end: GDAL goes on as if they weren't there."""
+    for message in said:
+        if "IO error" in message:
+            raise InputError(
+                f"{name}: damaged or cut off: its header can't be read whole",
+                found=message.removeprefix(f"{name}: ")[:200],
+                needed="a whole file",
+            )
+
+
+def _reader_cautions(said: Sequence[str], *, name: str) -> tuple[Caution, ...]:
+    told = [
+        " ".join(message.removeprefix(f"{name}: ").split())[:200]
+        for message in dict.fromkeys(said)
+        if not any(harmless in message for harmless in _HARMLESS)
+    ]
+    return tuple(
+        Caution("reader-message", f"{name}: the library that reads it says: {text}")
+        for text in told[:3]
     )
 
 

@@ -51,8 +51,8 @@ def parade_ground(folder: Path, *, seed: int = 20240613, size: int = 1600) -> Si
     ----------
     folder
         Where to write ``before.tif``, ``after.tif``, their STAC items ``before.json`` and
-        ``after.json``, ``area.geojson``, ``truth.json`` and ``planted.geojson``; made if it isn't there.  Files of
-        these names are replaced.
+        ``after.json``, ``area.geojson``, ``truth.json`` and ``planted.geojson``; made if it isn't
+        there.  Files of these names are replaced.
     seed
         Seed of all chance: the same seed and size give the same pixels.
     size

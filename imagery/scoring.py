@@ -1,0 +1,230 @@
+"""The map pass: the fitted measure, a score for every pixel, the rasters, the regions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagery import difference, normalise
+from imagery.bands import BandPairs
+from imagery.blocks import Window, tiles_over
+from imagery.blockwise import Progress, map_tiles
+from imagery.errors import InputError
+from imagery.grid import Extent, Plan
+from imagery.options import DetectOptions
+from imagery.regions import Regions, ScoredTile, beside, label_regions
+from imagery.sampling import PairReader, Sample, gradients
+from imagery.scene import Role, Scene
+from imagery.warp import crop
+from imagery.write import create
+
+DEFAULT_MIN_PIXELS = 16
+
+VALID_CODES = {
+    0: "seen in both images",
+    1: "not seen in the earlier image",
+    2: "not seen in the later image",
+    3: "not seen in either image",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """How much of the area both images show, in px of the working grid."""
+
+    pixels: int
+    seen: int
+    by_reason: dict[str, float]
+    """Share of the area for each reason why it was not seen."""
+
+    @property
+    def share(self) -> float:
+        return self.seen / self.pixels if self.pixels else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measure:
+    """The fitted way from two scenes' pixels to scores."""
+
+    method: str
+    radiometry: normalise.Radiometry
+    noise: difference.Noise
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        gradient: NDArray[np.float32],
+    ) -> difference.Scores:
+        """Scores of pixels, shape (bands, ...), with the later scene's gradient (2, bands, ...)."""
+        mapped = self.radiometry.apply(after)
+        slope = self.radiometry.slope(after)
+        return difference.METHODS[self.method](mapped - before, gradient * slope, self.noise)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoredMap:
+    """What the map pass found; ``rasters`` are score, change and valid."""
+
+    regions: Regions
+    observed: Observed
+    rasters: dict[str, Path]
+
+
+def fit_measure(
+    sample: Sample,
+    radiometry: normalise.Radiometry,
+    scenes: Mapping[Role, Scene],
+    bands: BandPairs,
+    *,
+    registration: float,
+    method: str,
+) -> Measure:
+    """The measure with the noise that the sample shows; ``registration`` is in px along an axis."""
+    return Measure(
+        method=method,
+        radiometry=radiometry,
+        noise=difference.fit_noise(
+            radiometry.apply(sample.after) - sample.before,
+            registration=registration,
+            quantisation=_quantisation(scenes, bands, radiometry),
+        ),
+    )
+
+
+def _quantisation(
+    scenes: Mapping[Role, Scene], bands: BandPairs, radiometry: normalise.Radiometry
+) -> NDArray[np.float64]:
+    """Variance that rounding to stored integers adds to the difference, per band."""
+    total = np.zeros(len(bands.before))
+    index: dict[Role, tuple[int, ...]] = {"before": bands.before, "after": bands.after}
+    for role, scene in scenes.items():
+        if np.dtype(scene.dtype).kind not in "iu":
+            continue
+        scale = {band.index: band.scale for band in scene.bands}
+        step = np.array([scale[i] for i in index[role]])
+        if role == "after":
+            ends = np.ptp(radiometry.target, axis=1) / np.ptp(radiometry.source, axis=1)
+            step = step * ends
+        total += step**2 / 12
+    return total
+
+
+def least_pixels(plan: Plan, options: DetectOptions) -> int:
+    """Smallest region kept, in px of the working grid."""
+    if options.regions.min_area is None:
+        return DEFAULT_MIN_PIXELS
+    return max(1, round(options.regions.min_area / plan.pixel_size_m**2))
+
+
+def score_map(
+    plan: Plan,
+    pair: PairReader,
+    measure: Measure,
+    *,
+    area: Extent | None,
+    threshold: float,
+    options: DetectOptions,
+    folder: Path,
+    executor: Executor,
+    tell: Callable[[Progress], None],
+) -> ScoredMap:
+    """Score every pixel of the display window, write the rasters, join the regions.
+
+    Raises
+    ------
+    InputError
+        If too little of the area is seen in both images; no raster is left then.
+    """
+    window = plan.display
+    geobox = crop(plan.geobox, window)
+    tiles = list(tiles_over(window))
+    counts = np.zeros(4, np.int64)
+    paths = {name: folder / f"{name}.tif" for name in ("score", "change", "valid")}
+    nan = float("nan")
+    with (
+        create(paths["score"], geobox=geobox, count=1, dtype="float32", nodata=nan) as scores,
+        create(paths["valid"], geobox=geobox, count=1, dtype="uint8", nodata=None) as valids,
+        # In a file without a name, so that memory stays flat and nothing is ever left behind.
+        tempfile.TemporaryFile(dir=folder) as scratch,
+    ):
+        labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=window.shape)
+
+        def results() -> Iterator[ScoredTile]:
+            run = partial(_score_tile, pair, measure, area)
+            done = map_tiles(run, tiles, executor=executor)
+            for number, (tile, (scored, code)) in enumerate(done, start=1):
+                place = tile.shifted(-window.top, -window.left)
+                scores.write(place, np.where(scored.seen, scored.score, np.float32(nan))[None])
+                valids.write(place, code[None])
+                counts[:] += np.bincount(code[scored.inside], minlength=4)
+                tell(Progress("difference", number, len(tiles)))
+                yield scored
+
+        labelled = label_regions(
+            results(),
+            window=window,
+            threshold=threshold,
+            least_pixels=least_pixels(plan, options),
+            labels=labels,
+        )
+        observed = _observed(counts, plan, area)
+        _check_coverage(observed, pair, least=options.grid.min_coverage)
+        with create(paths["change"], geobox=geobox, count=1, dtype="uint32", nodata=0) as changes:
+            for tile in tiles:
+                rows, cols = tile.within(window)
+                changes.write(tile.shifted(-window.top, -window.left), labels[rows, cols][None])
+    return ScoredMap(regions=labelled.regions, observed=observed, rasters=paths)
+
+
+def _score_tile(
+    pair: PairReader, measure: Measure, area: Extent | None, window: Window
+) -> tuple[ScoredTile, NDArray[np.uint8]]:
+    before, after = pair.read(window)
+    rows, cols = window.within(window.padded(pair.halo))
+    slope = gradients(after.data, after.valid)[:, :, rows, cols]
+    result = measure.score(before.data[:, rows, cols], after.data[:, rows, cols], slope)
+    code = (~before.valid).astype(np.uint8) + 2 * (~after.valid).astype(np.uint8)
+    inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
+    scored = ScoredTile(
+        window=window,
+        score=result.score,
+        signed=result.signed,
+        seen=code[rows, cols] == 0,
+        beside_unseen=beside(code != 0)[rows, cols],
+        inside=inside,
+    )
+    return scored, code[rows, cols]
+
+
+def _observed(counts: NDArray[np.int64], plan: Plan, area: Extent | None) -> Observed:
+    total = int(counts.sum())
+    reasons = {VALID_CODES[code]: int(counts[code]) for code in (1, 2, 3)}
+    if area is not None and not plan.display.contains(plan.result):
+        # Part of the area lies beyond the images' overlap, where no pixel was looked at.
+        whole = max(total, round(area.area_m2 / plan.pixel_size_m**2))
+        reasons["outside the images' overlap"] = whole - total
+        total = whole
+    return Observed(
+        pixels=total,
+        seen=int(counts[0]),
+        by_reason={why: n / total for why, n in reasons.items() if n},
+    )
+
+
+def _check_coverage(observed: Observed, pair: PairReader, *, least: float) -> None:
+    if observed.share < least or not observed.seen:
+        why = ", ".join(f"{share:.1%} {reason}" for reason, share in observed.by_reason.items())
+        raise InputError(
+            f"too little of the area is seen in both {pair.before.name} and {pair.after.name}",
+            found=f"{observed.share:.1%} seen" + (f" ({why})" if why else ""),
+            needed=f"at least {least:.0%}",
+            option="--min-coverage",
+        )

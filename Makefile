@@ -29,7 +29,7 @@ demo: $(STAMP)
 	$(BIN)/twopass demo --out $(DEMO) --overwrite
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

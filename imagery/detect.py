@@ -15,7 +15,6 @@ from imagery.bands import BandPairs, pair_bands
 from imagery.blocks import Window
 from imagery.blockwise import Progress, engine
 from imagery.coregister import Alignment, coregister
-from imagery.errors import InputError
 from imagery.grid import Extent, Plan, plan_pair
 from imagery.options import DetectOptions, EngineOptions
 from imagery.preview import Stretch, write_previews
@@ -38,10 +37,6 @@ from imagery.warp import crop
 from imagery.write import create
 
 __all__ = ["VALID_CODES", "ChangeMap", "Observed", "Progress", "detect"]
-
-_UNMEASURED_SHIFT = 0.5
-_LEAST_SHIFT = 0.1
-"""Misregistration assumed along each axis, px: where it wasn't measured, and at the least."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,17 +104,7 @@ def detect(
     parse_rule(options.threshold.threshold)  # a slip is told now, not after the alignment
     with engine(engine_options or EngineOptions()) as executor:
         tell(Progress("read", 0, 1))
-        scenes: dict[Role, Scene] = {
-            "before": open_scene(
-                before,
-                role="before",
-                scene_options=options.before,
-                read_options=options.read,
-            ),
-            "after": open_scene(
-                after, role="after", scene_options=options.after, read_options=options.read
-            ),
-        }
+        scenes = _opened(before, after, options)
         order = check_order(
             scenes["before"], scenes["after"], allow_reversed=options.read.allow_reversed
         )
@@ -132,27 +117,12 @@ def detect(
         )
         tell(Progress("align", 0, 1))
         alignment = coregister(plan, scenes, bands, options=options.coregister, executor=executor)
-        pair = PairReader(
-            before=scenes["before"],
-            after=scenes["after"],
-            before_bands=tuple(bands.before),
-            after_bands=tuple(bands.after),
-            grid=plan.geobox,
-            moving=plan.moving,
-            shift=alignment.shift,
-            smoothing=options.difference.smoothing,
-        )
+        pair = _reader(scenes, plan, bands, alignment, options)
         tell(Progress("estimate", 0, 1))
         sample = sample_pair(plan, pair, executor=executor)
-        _check_varies(sample, scenes, bands)
         radiometry = _fit_radiometry(sample, scenes, options)
         measure = fit_measure(
-            sample,
-            radiometry,
-            scenes,
-            bands,
-            registration=_registration(alignment),
-            method=options.difference.method,
+            sample, radiometry, alignment, scenes, bands, options=options.difference
         )
         cut = _fit_cut(sample, measure, options)
         scored = score_map(
@@ -197,15 +167,33 @@ def detect(
     )
 
 
-def _check_varies(sample: Sample, scenes: dict[Role, Scene], bands: BandPairs) -> None:
-    for role, values in (("before", sample.before), ("after", sample.after)):
-        if not (values.max(axis=1) > values.min(axis=1)).any():
-            raise InputError(
-                f"{scenes[role].name}: no band varies over the part that both images show",  # type: ignore[index]
-                found=f"the value {values[0, 0]:g} everywhere",
-                needed="an image with something to see",
-                option="--nodata",
-            )
+def _opened(before: Path, after: Path, options: DetectOptions) -> dict[Role, Scene]:
+    read = options.read
+    return {
+        "before": open_scene(
+            before, role="before", scene_options=options.before, read_options=read
+        ),
+        "after": open_scene(after, role="after", scene_options=options.after, read_options=read),
+    }
+
+
+def _reader(
+    scenes: dict[Role, Scene],
+    plan: Plan,
+    bands: BandPairs,
+    alignment: Alignment,
+    options: DetectOptions,
+) -> PairReader:
+    return PairReader(
+        before=scenes["before"],
+        after=scenes["after"],
+        before_bands=bands.before,
+        after_bands=bands.after,
+        grid=plan.geobox,
+        moving=plan.moving,
+        shift=alignment.shift,
+        smoothing=options.difference.smoothing,
+    )
 
 
 def _fit_radiometry(
@@ -214,13 +202,6 @@ def _fit_radiometry(
     display = any(scene.display_product for scene in scenes.values())
     method = normalise.choose(options.normalise.normalise, display_product=display)
     return normalise.METHODS[method](sample)
-
-
-def _registration(alignment: Alignment) -> float:
-    """Expected misregistration along each axis, px: a Rayleigh median in standard deviations."""
-    if alignment.residual is None:
-        return _UNMEASURED_SHIFT
-    return max(_LEAST_SHIFT, alignment.residual.median / 1.1774)
 
 
 def _fit_cut(sample: Sample, measure: Measure, options: DetectOptions) -> Cut:

@@ -16,9 +16,10 @@ from imagery import difference, normalise
 from imagery.bands import BandPairs
 from imagery.blocks import Window, tiles_over
 from imagery.blockwise import Progress, map_tiles
+from imagery.coregister import Alignment
 from imagery.errors import InputError
 from imagery.grid import Extent, Plan
-from imagery.options import DetectOptions
+from imagery.options import DetectOptions, DifferenceOptions
 from imagery.regions import Regions, ScoredTile, beside, label_regions
 from imagery.sampling import PairReader, Sample, gradients
 from imagery.scene import Role, Scene
@@ -26,6 +27,9 @@ from imagery.warp import crop
 from imagery.write import create
 
 DEFAULT_MIN_PIXELS = 16
+_UNMEASURED_SHIFT = 0.5
+_LEAST_SHIFT = 0.1
+"""Misregistration assumed along each axis, px: where it wasn't measured, and at the least."""
 
 VALID_CODES = {
     0: "seen in both images",
@@ -81,22 +85,29 @@ class ScoredMap:
 def fit_measure(
     sample: Sample,
     radiometry: normalise.Radiometry,
+    alignment: Alignment,
     scenes: Mapping[Role, Scene],
     bands: BandPairs,
     *,
-    registration: float,
-    method: str,
+    options: DifferenceOptions,
 ) -> Measure:
-    """The measure with the noise that the sample shows; ``registration`` is in px along an axis."""
+    """The measure with the noise that the sample and the alignment show."""
     return Measure(
-        method=method,
+        method=options.method,
         radiometry=radiometry,
         noise=difference.fit_noise(
             radiometry.apply(sample.after) - sample.before,
-            registration=registration,
+            registration=_registration(alignment),
             quantisation=_quantisation(scenes, bands, radiometry),
         ),
     )
+
+
+def _registration(alignment: Alignment) -> float:
+    """Expected misregistration along each axis, px: a Rayleigh median in standard deviations."""
+    if alignment.residual is None:
+        return _UNMEASURED_SHIFT
+    return max(_LEAST_SHIFT, alignment.residual.median / 1.1774)
 
 
 def _quantisation(

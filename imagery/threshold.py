@@ -147,10 +147,11 @@ def _gamma_shape(ratio: float) -> float:
 
 
 def _histogram(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = scores.astype(np.float64)  # in 32 bits NumPy rounds the bins' edges
     # The far tail, a thousandth of the pixels, would leave the bulk in a few bins.
-    top = float(np.quantile(scores, 0.999)) if len(scores) else 1.0
-    top = top if top > 0 else float(scores.max()) if len(scores) and scores.max() > 0 else 1.0
-    counts, edges = np.histogram(np.minimum(scores, top), bins=_BINS, range=(0.0, top))
+    top = float(np.quantile(values, 0.999)) if len(values) else 0.0
+    top = top or float(values.max(initial=0)) or 1.0
+    counts, edges = np.histogram(np.minimum(values, top), bins=_BINS, range=(0.0, top))
     return counts.astype(np.float64), (edges[:-1] + edges[1:]) / 2
 
 

@@ -26,8 +26,8 @@ def from_class(kind: type, *, prefix: str = "") -> Callable[[C], C]:
                 _parameter(path),
                 help=field.metadata["help"],
                 metavar=field.metadata["metavar"],
-                default=field.default,
-                show_default=_shown_default(field.default),
+                default=_plain(field.default),
+                show_default=field.default is not None and field.default is not False,
                 **_type(hint),
             )(command)
         return command
@@ -70,10 +70,9 @@ def _parameter(path: str) -> str:
     return path
 
 
-def _shown_default(default: Any) -> str | bool:
-    if default is None or default is False:
-        return False
-    return f"{default:g}" if isinstance(default, float) else str(default)
+def _plain(default: Any) -> Any:
+    """The default as help shows it: 2000, not 2000.0, which click turns into the number again."""
+    return f"{default:g}" if isinstance(default, float) else default
 
 
 def _type(hint: Any) -> dict[str, Any]:

@@ -28,6 +28,9 @@ SMOOTHNESS = tuple(10.0**e for e in range(-4, 4))
 _GAIN_NEEDED = 0.98
 """A richer model must bring the error in cross-validation below this share of the simpler's."""
 
+_LEAST_GAIN = 1e-4
+"""And it must gain as many px: of scenes that coincide, rounding is not to be fitted."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ties:
@@ -174,7 +177,7 @@ def fit_field(ties: Ties, *, shape: tuple[float, float, float, float]) -> Fitted
         fits[f"local {smoothest:g}"] = partial(_fit_local, smoothness=smoothest, shape=shape)
     chosen = "none"
     for name in fits:
-        if errors[name] < _GAIN_NEEDED * errors[chosen]:
+        if errors[name] < _GAIN_NEEDED * errors[chosen] - _LEAST_GAIN:
             chosen = name
     shift = fits[chosen](ties)
     residual = ties.shift - shift.at(ties.row, ties.col).T

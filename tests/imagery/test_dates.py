@@ -47,11 +47,17 @@ def test_what_is_no_date(text: str) -> None:
         parse_date(text)
 
 
-@given(st.text(max_size=40) | st.builds(
+@given(
+    st.text(max_size=40)
+    | st.builds(
         "{}-{:02}-{:02}{}{}".format,
-        st.integers(1000, 9999), st.integers(0, 14), st.integers(0, 33), st.sampled_from("T /"),
+        st.integers(1000, 9999),
+        st.integers(0, 14),
+        st.integers(0, 33),
+        st.sampled_from("T /"),
         st.text("0123456789:+-Z.T/", max_size=20),
-    ))
+    )
+)
 def test_property_any_text_is_a_date_or_a_value_error(text: str) -> None:
     try:
         start, end, _ = parse_date(text)

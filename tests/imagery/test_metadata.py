@@ -210,9 +210,7 @@ def tagged(**domains: dict[str, str]) -> Metadata:
 
 
 def test_gdals_imagery_domain() -> None:
-    found = tagged(
-        IMAGERY={"ACQUISITIONDATETIME": "2010-04-01 06:39:00", "SATELLITEID": "WV02"}
-    )
+    found = tagged(IMAGERY={"ACQUISITIONDATETIME": "2010-04-01 06:39:00", "SATELLITEID": "WV02"})
     assert str(found.acquisition) == "2010-04-01 06:39 UTC"
     assert found.platform is not None
     assert found.platform.text == "WV02"

@@ -54,8 +54,9 @@ def expected(lattice: Lattice, window: Window) -> tuple[NDArray[Any], NDArray[An
     far = 400
     data = np.pad(np.where(valid, image, 0), ((0, 0), (far, far), (far, far)))
     seen = np.pad(valid, far)
-    rows, cols = slice(window.top + far, window.bottom + far), slice(
-        window.left + far, window.right + far
+    rows, cols = (
+        slice(window.top + far, window.bottom + far),
+        slice(window.left + far, window.right + far),
     )
     return data[:, rows, cols].astype(np.float32), seen[rows, cols]
 

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
+from affine import Affine
 from numpy.typing import NDArray
 from pairs import UTM, Box, box_of, written
+from pyproj import Transformer
 from scipy import ndimage
 
 import imagery.detect
@@ -178,15 +181,54 @@ def test_progress_is_told_in_the_order_of_the_flow(
     assert {message.total for message in tiles} == {len(tiles)}
 
 
-def test_workers_and_memory_decide_no_number(
-    result: ChangeMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    again, _ = run(tmp_path / "x", *images(), engine_options=EngineOptions(workers=1, memory=64))
-    assert {k: sha256_of(p) for k, p in again.rasters.items()} == {
-        k: sha256_of(p) for k, p in result.rasters.items()
+def test_workers_and_memory_decide_no_number(tmp_path: Path) -> None:
+    # On a grid whose lattice of tiles meets in the middle of the images.
+    grid = written(tmp_path, "grid", np.zeros((800, 800), np.uint8),
+                   transform=UTM * Affine.translation(-352, -330))  # fmt: skip
+    options = DetectOptions(grid=GridOptions(grid=str(grid)))
+    (one, told), (two, _) = (
+        run(tmp_path / name, *images(), options=options, engine_options=engine)
+        for name, engine in (
+            ("one", EngineOptions(workers=1, memory=64)),
+            ("two", EngineOptions(workers=4)),
+        )
+    )
+    assert max(message.total for message in told) == 4
+    assert len(one.regions) == len(PLANTED)
+    assert {k: sha256_of(p) for k, p in one.rasters.items()} == {
+        k: sha256_of(p) for k, p in two.rasters.items()
     }
-    assert to_json(again.steps) == to_json(result.steps)
-    assert to_json(again.regions) == to_json(result.regions)
+    assert to_json(one.steps) == to_json(two.steps)
+    assert to_json(one.regions) == to_json(two.regions)
+
+
+def test_the_same_ground_in_another_projection_has_not_changed(tmp_path: Path) -> None:
+    """The later image is the earlier one in UTM 52, as another program resampled it."""
+    rng = np.random.default_rng(0)
+    made = textured_pair(shape=(420, 420), seed=12).before * 100
+    place = Affine(10, 0, 750_000, 0, -10, 4_320_000)  # 125.9 E
+    west = written(tmp_path, "west", made.astype(np.float32), transform=place, nodata=-1)
+    there = Transformer.from_crs("EPSG:32651", "EPSG:32652", always_xy=True)
+    x, y = there.transform(750_000, 4_320_000)
+    other = np.zeros((1, 420, 420), np.float32)
+    moved = Affine(10, 0, round(x) + 3, 0, -10, round(y) + 4)
+    with rasterio.open(west) as dataset:
+        rasterio.warp.reproject(
+            rasterio.band(dataset, 1), other[0], dst_crs="EPSG:32652", dst_transform=moved,
+            dst_nodata=-1, resampling=rasterio.warp.Resampling.cubic_spline,
+        )  # fmt: skip
+    other += np.where(other > 0, rng.normal(0, 8, other.shape), 0)
+    east = written(
+        tmp_path, "east", other.astype(np.float32), crs="EPSG:32652", transform=moved, nodata=-1
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    found = detect(west, east, folder=out)
+    assert found.plan.reasons == {"after": "EPSG:32652 against EPSG:32651"}
+    shift = found.alignment.shift.on_grid(np.arange(40.0, 380, 40), np.arange(40.0, 380, 40))
+    assert np.abs(shift).max() < 0.05
+    assert found.alignment.verdict == "trusted"
+    assert len(found.regions) == 0
 
 
 def test_an_area_keeps_what_reaches_into_it(result: ChangeMap, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ help:
 	@echo "make demo   run the main job on a simulated pair, into $(DEMO)/"
 	@echo "make test   run lint, types and all the tests"
 	@echo "make lint   check style and types alone"
-	@echo "make lock   renew constraints.txt (needs uv)"
+	@echo "make lock   renew constraints.txt and constraints-min.txt (needs uv)"
 	@echo "make clean  remove the environment and the demo"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -39,6 +39,8 @@ lint: $(STAMP)
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
 	    --extra test --group build -o constraints.txt pyproject.toml
+	uv pip compile --universal --resolution lowest-direct --python-version 3.11 --no-annotate --no-header \
+	    --extra test --group build -o constraints-min.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(DEMO)

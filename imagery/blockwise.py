@@ -18,6 +18,10 @@ from imagery.options import EngineOptions
 
 T = TypeVar("T")
 
+_TASK_MB = 100
+"""Memory that a task takes, about: 40 MB for a tile of four bands, 120 MB where an image is reduced
+four times."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -32,9 +36,10 @@ class Progress:
 def engine(options: EngineOptions) -> Iterator[Executor]:
     """Threads and GDAL's environment for a run; handles are closed at its end.
 
-    The memory and the workers decide how many tiles are in flight, never a number.
+    The memory and the workers decide how many tiles are at work at a time, never a number.
     """
     workers = options.workers or os.cpu_count() or 1
+    workers = max(1, min(workers, options.memory // _TASK_MB))
     # One thread inside a task: several would fight over the processors (measured: seven times
     # slower), and sums would depend on their number.
     with raster_environment(memory_mb=options.memory), threadpool_limits(limits=1):

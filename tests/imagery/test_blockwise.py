@@ -122,7 +122,18 @@ def test_the_queue_is_bounded(limit: int) -> None:
     assert most == limit
 
 
-def test_an_engine_has_so_many_workers_and_one_thread_in_each() -> None:
+@pytest.mark.parametrize(
+    ("options", "workers"),
+    [
+        (EngineOptions(workers=2), 2),
+        (EngineOptions(workers=1), 1),
+        (EngineOptions(workers=4, memory=64), 1),
+        (EngineOptions(workers=4, memory=250), 2),
+    ],
+)
+def test_an_engine_has_as_many_workers_as_fit_and_one_thread_in_each(
+    options: EngineOptions, workers: int
+) -> None:
     from threadpoolctl import threadpool_info
 
     seen: set[str] = set()
@@ -132,9 +143,9 @@ def test_an_engine_has_so_many_workers_and_one_thread_in_each() -> None:
         seen.add(threading.current_thread().name)
         return {pool["num_threads"] for pool in threadpool_info()}
 
-    with engine(EngineOptions(workers=2)) as executor:
+    with engine(options) as executor:
         threads = [found for _, found in map_tiles(work, TILES, executor=executor)]
-    assert len(seen) == 2
+    assert len(seen) == workers
     assert set().union(*threads) <= {1}
 
 

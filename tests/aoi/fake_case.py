@@ -218,9 +218,7 @@ def write_rasters(
     _write(folder / "valid.tif", codes[None], box, Affine(1, 0, 0, 0, 1, 0))
 
 
-def change_rows(
-    fake: Fake, box: GeoBox, boxes: Sequence[Box]
-) -> list[dict[str, Any]]:
+def change_rows(fake: Fake, box: GeoBox, boxes: Sequence[Box]) -> list[dict[str, Any]]:
     """The attribute table with its geometry, in the grid's CRS."""
     rows = []
     for n, (site, x, y, width, height, score) in enumerate(boxes):
@@ -287,17 +285,25 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
     centre = {"lon": fake.centre[0], "lat": fake.centre[1], "mgrs": "51SXD1143921137"}
     return {
         "software": {
-            "twopass": "0.1.0", "python": "3.11.7", "numpy": "2.1.0", "rasterio": "1.4.4",
-            "gdal": "3.9.3", "proj": "9.4.1",
+            "twopass": "0.1.0",
+            "python": "3.11.7",
+            "numpy": "2.1.0",
+            "rasterio": "1.4.4",
+            "gdal": "3.9.3",
+            "proj": "9.4.1",
         },
         "status": "changes" if rows else "no change found",
         "simulated": fake.simulated,
         "georeferenced": fake.crs is not None,
         "area": {
-            "name": fake.name, "name_local": fake.name_local, "source": "file area.geojson",
-            "accuracy": "10 m", "sources": ["a public facilities list, 2019"],
+            "name": fake.name,
+            "name_local": fake.name_local,
+            "source": "file area.geojson",
+            "accuracy": "10 m",
+            "sources": ["a public facilities list, 2019"],
             "file": {"name": "area.geojson", "sha256": "a5" * 32, "size": 412},
-            "geometry": mapping(Polygon(corners)), "area_m2": 4 * reach**2,
+            "geometry": mapping(Polygon(corners)),
+            "area_m2": 4 * reach**2,
             "centre": centre if fake.crs is not None else None,
         },
         "scenes": {
@@ -305,28 +311,46 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
             "after": {**_scene(fake, "after"), **fake.after},
         },
         "grid": {
-            "crs": fake.crs, "transform": [t.a, t.b, t.c, t.d, t.e, t.f],
-            "shape": list(box.shape), "pixel_size_m": fake.pixel, "reference": "before",
+            "crs": fake.crs,
+            "transform": [t.a, t.b, t.c, t.d, t.e, t.f],
+            "shape": list(box.shape),
+            "pixel_size_m": fake.pixel,
+            "reference": "before",
             "reasons": ["the earlier image is the coarser one", "sub-pixel offset"],
-            "estimation": window, "display": window, "result": window,
+            "estimation": window,
+            "display": window,
+            "result": window,
         },
         "display": {
             "stretch": {
-                "low": [24, 26, 20], "high": [231, 228, 219],
+                "low": [24, 26, 20],
+                "high": [231, 228, 219],
                 "text": "2 to 98 % of both images, linear, one stretch for both",
             },
             "bands": ["grey"] if fake.grey else ["red", "green", "blue"],
         },
         "observed": {
-            "share": 0.9734 if fake.unseen else 1.0, "observed_m2": 3.89 * reach**2,
+            "share": 0.9734 if fake.unseen else 1.0,
+            "observed_m2": 3.89 * reach**2,
             "area_m2": 4 * reach**2,
             "reasons": {"not seen in the later image": 0.0266} if fake.unseen else {},
         },
         "alignment": {
-            "verdict": "trusted", "ce90_px": 0.12, "ce90_m": 0.06, "median_px": 0.06,
-            "median_m": 0.03, "rmse_px": 0.08, "rmse_m": 0.04, "nmad_px": 0.05, "ties": 412,
-            "held_out": 103, "shift_px": [1.84, -0.71], "shift_m": 0.99, "before_ce90_px": 2.02,
-            "model": "affine and a smooth local shift", "moving": "after",
+            "verdict": "trusted",
+            "ce90_px": 0.12,
+            "ce90_m": 0.06,
+            "median_px": 0.06,
+            "median_m": 0.03,
+            "rmse_px": 0.08,
+            "rmse_m": 0.04,
+            "nmad_px": 0.05,
+            "ties": 412,
+            "held_out": 103,
+            "shift_px": [1.84, -0.71],
+            "shift_m": 0.99,
+            "before_ce90_px": 2.02,
+            "model": "affine and a smooth local shift",
+            "moving": "after",
             "limits": {"trusted_px": 0.5, "usable_px": 2.0},
         },
         "steps": _steps(),
@@ -338,8 +362,13 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
             },
         ],
         "changes": {
-            "sites": sites, "polygons": len(rows), "area_m2": total, "threshold": 11.8,
-            "threshold_rule": "null", "method": "cva", "calibration": "uncalibrated",
+            "sites": sites,
+            "polygons": len(rows),
+            "area_m2": total,
+            "threshold": 11.8,
+            "threshold_rule": "null",
+            "method": "cva",
+            "calibration": "uncalibrated",
         },
         "outputs": [
             {"path": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), "size": 48_213}
@@ -352,19 +381,29 @@ def _scene(fake: Fake, role: str) -> dict[str, Any]:
     later = role == "after"
     start = "2024-09-12T02:14:07Z" if later else "2024-06-06T02:10:31Z"
     return {
-        "file": f"{role}.tif", "sha256": hashlib.sha256(role.encode()).hexdigest(),
+        "file": f"{role}.tif",
+        "sha256": hashlib.sha256(role.encode()).hexdigest(),
         "size": 1_483_920,
         "sidecars": [{"name": f"{role}.json", "sha256": "0f" * 32, "size": 812}],
         "acquisition": {
             "text": "2024-09-12 02:14 UTC" if later else "2024-06-06 02:10 UTC",
-            "start": start, "end": start, "precision": "second", "source": "sidecar",
+            "start": start,
+            "end": start,
+            "precision": "second",
+            "source": "sidecar",
             "confirmed": True,
         },
         "platform": "SkySat-C" if later else "WorldView-2",
         "credit": f"Image © 2024 {'Example Imaging PBC' if later else 'Sample Space Inc.'}",
-        "license": "CC BY 4.0", "crs": fake.crs, "shape": list(fake.shape),
-        "pixel_size_m": fake.pixel, "bands": ["red", "green", "blue"], "dtype": "uint8",
-        "nodata": None, "display_product": later, "simulated": fake.simulated,
+        "license": "CC BY 4.0",
+        "crs": fake.crs,
+        "shape": list(fake.shape),
+        "pixel_size_m": fake.pixel,
+        "bands": ["red", "green", "blue"],
+        "dtype": "uint8",
+        "nodata": None,
+        "display_product": later,
+        "simulated": fake.simulated,
     }
 
 
@@ -373,7 +412,8 @@ def _steps() -> list[dict[str, Any]]:
         {
             "step": "coregister",
             "numbers": {"ties": 412, "kept": 397, "ce90_px": 0.1234567, "model": "affine"},
-            "options": {"trusted_ce90": 0.5, "usable_ce90": 2.0}, "cautions": [],
+            "options": {"trusted_ce90": 0.5, "usable_ce90": 2.0},
+            "cautions": [],
         },
         {
             "step": "normalise",
@@ -384,7 +424,8 @@ def _steps() -> list[dict[str, Any]]:
         {
             "step": "threshold",
             "numbers": {"threshold": 11.8, "candidates": 1893, "null": {"scale": 1.2, "dof": 3}},
-            "options": {"threshold": "null"}, "cautions": [],
+            "options": {"threshold": "null"},
+            "cautions": [],
         },
     ]
 
@@ -399,15 +440,20 @@ def _local(fake: Fake) -> Transformer:
 
 def _write(path: Path, data: NDArray[np.uint8], box: GeoBox, scale: Affine) -> None:
     t = box.transform
-    transform = Affine(
-        t.a * scale.a, t.b * scale.e, t.c, t.d * scale.a, t.e * scale.e, t.f
-    )
+    transform = Affine(t.a * scale.a, t.b * scale.e, t.c, t.d * scale.a, t.e * scale.e, t.f)
     with (
         warnings.catch_warnings(),
         rasterio.open(
-            path, "w", driver="GTiff", dtype="uint8", count=data.shape[0],
-            height=data.shape[1], width=data.shape[2], compress="deflate",
-            transform=transform, crs=None if box.crs is None else str(box.crs),
+            path,
+            "w",
+            driver="GTiff",
+            dtype="uint8",
+            count=data.shape[0],
+            height=data.shape[1],
+            width=data.shape[2],
+            compress="deflate",
+            transform=transform,
+            crs=None if box.crs is None else str(box.crs),
         ) as target,
     ):
         target.write(data)

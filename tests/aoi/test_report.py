@@ -25,12 +25,20 @@ from aoi.report.layers import COLOURS, draw_image, panel_on
 from imagery.errors import InputError, MissingInputError, OutputError
 
 UNKNOWN_DATE = {
-    "text": "date unknown", "start": None, "end": None, "precision": "unknown",
-    "source": "unknown", "confirmed": True,
+    "text": "date unknown",
+    "start": None,
+    "end": None,
+    "precision": "unknown",
+    "source": "unknown",
+    "confirmed": True,
 }
 FILE_TIME = {
-    "text": "2023-05-11 08:00 UTC", "start": "2023-05-11T08:00:00Z", "end": None,
-    "precision": "second", "source": "TIFFTAG_DATETIME", "confirmed": False,
+    "text": "2023-05-11 08:00 UTC",
+    "start": "2023-05-11T08:00:00Z",
+    "end": None,
+    "precision": "second",
+    "source": "TIFFTAG_DATETIME",
+    "confirmed": False,
 }
 
 
@@ -181,9 +189,16 @@ def test_every_map_bears_dates_credits_licence_and_the_mark_of_simulation(
     for figure in figures:
         text = said(figure)
         for part in (
-            "2024-06-06 02:10 UTC", "2024-09-12 02:14 UTC", "© 2024 Sample Space Inc.",
-            "© 2024 Example Imaging PBC", "licence: CC BY 4.0", "WorldView-2", "SkySat-C",
-            "aligned to 0.12 px = 0.06 m (CE90), trusted", "uncalibrated", "Parade ground",
+            "2024-06-06 02:10 UTC",
+            "2024-09-12 02:14 UTC",
+            "© 2024 Sample Space Inc.",
+            "© 2024 Example Imaging PBC",
+            "licence: CC BY 4.0",
+            "WorldView-2",
+            "SkySat-C",
+            "aligned to 0.12 px = 0.06 m (CE90), trusted",
+            "uncalibrated",
+            "Parade ground",
         ):
             assert part in text
         assert text.count(words.SIMULATED) == 2 * len(figure.axes)  # banner and watermark
@@ -267,8 +282,7 @@ def test_a_missing_credit_is_said_in_red(tmp_path: Path, figures: list[Figure]) 
 
 def red(figure: Figure, words: str) -> bool:
     return any(
-        item.get_text() == words and to_hex(item.get_color()) == sheet.RED
-        for item in texts(figure)
+        item.get_text() == words and to_hex(item.get_color()) == sheet.RED for item in texts(figure)
     )
 
 
@@ -295,8 +309,10 @@ def test_labels_keep_clear_of_each_other_and_of_what_they_name() -> None:
     for n, one in enumerate(placed):
         for other in [item.box for item in placed[n + 1 :]] + [*targets, (0, 54, 50, 70)]:
             apart = (
-                one.box[2] <= other[0] or other[2] <= one.box[0]
-                or one.box[3] <= other[1] or other[3] <= one.box[1]
+                one.box[2] <= other[0]
+                or other[2] <= one.box[0]
+                or one.box[3] <= other[1]
+                or other[3] <= one.box[1]
             )
             assert apart
 
@@ -304,8 +320,13 @@ def test_labels_keep_clear_of_each_other_and_of_what_they_name() -> None:
 @pytest.mark.parametrize(
     "fake",
     [
-        Fake(), Fake(south_up=True), Fake(rotation=110), Fake(crs="EPSG:4326"),
-        Fake(crs="EPSG:3857", rotation=-60, south_up=True), Fake(crs=None), Fake(finer=3),
+        Fake(),
+        Fake(south_up=True),
+        Fake(rotation=110),
+        Fake(crs="EPSG:4326"),
+        Fake(crs="EPSG:3857", rotation=-60, south_up=True),
+        Fake(crs=None),
+        Fake(finer=3),
     ],
     ids=["plain", "south-up", "rotated", "degrees", "mercator-turned", "metric", "finer"],
 )
@@ -315,7 +336,8 @@ def test_outlines_lie_on_what_they_outline(tmp_path: Path, fake: Fake) -> None:
     part = cropped(contents, site.changes[0].outline.buffer(9).bounds)
     here = next(site for site in part.sites if site.number == 3)
     for view, outline in (
-        (contents, site.changes[0].outline), (part, here.changes[0].outline),
+        (contents, site.changes[0].outline),
+        (part, here.changes[0].outline),
     ):
         frame = view.frame
         wide, high = 4.0, 4.0 * frame.height / frame.width
@@ -354,11 +376,10 @@ def test_colours_of_directions_differ_for_every_kind_of_colour_vision() -> None:
             back = np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055)
             seen.append(rgb2lab(back[None, None])[0, 0])
         difference: Any = deltaE_ciede2000
-        assert min(
-            difference(one, other)
-            for n, one in enumerate(seen)
-            for other in seen[n + 1 :]
-        ) > 20
+        assert (
+            min(difference(one, other) for n, one in enumerate(seen) for other in seen[n + 1 :])
+            > 20
+        )
 
 
 def test_the_users_settings_of_matplotlib_neither_matter_nor_change(tmp_path: Path) -> None:
@@ -418,8 +439,12 @@ def test_a_folder_that_is_no_case_is_refused(
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (1.0, "100 %"), (0.99999, "more than 99.9 %"), (0.9734, "97.3 %"), (0.0, "0 %"),
-        (0.0002, "less than 0.1 %"), (None, "unknown share"),
+        (1.0, "100 %"),
+        (0.99999, "more than 99.9 %"),
+        (0.9734, "97.3 %"),
+        (0.0, "0 %"),
+        (0.0002, "less than 0.1 %"),
+        (None, "unknown share"),
     ],
 )
 def test_a_share_never_rounds_up_to_the_whole(value: float | None, expected: str) -> None:

@@ -145,7 +145,13 @@ class Area:
         inside = _burn(outline, (0, 0, rows, cols))
         if inside.any() or not _holds_no_centre(outline):
             return inside
-        return _burn(outline, (0, 0, rows, cols), touched=True)
+        touched = _burn(outline, (0, 0, rows, cols), touched=True)
+        # GDAL forgives a hundredth of a pixel at a side, and with it a whole small area.
+        point = outline.representative_point()
+        row, col = math.floor(point.y), math.floor(point.x)
+        if 0 <= row < rows and 0 <= col < cols:
+            touched[row, col] = True
+        return touched
 
 
 def area_from_overlap(geobox: GeoBox, window: Window | None = None) -> Area:

@@ -15,7 +15,9 @@ _WHITENING = 0.25
 """Power of a frequency's strength that remains its weight: 0 is pure phase, which noise drowns;
 1 is plain correlation, which large bright fields alone decide."""
 
-_ITERATIONS = 6
+_ITERATIONS = 8
+_CAUCHY = 0.6
+"""Phase residual, in radians, at which a frequency's weight has halved, in the later rounds."""
 
 _MIN_COMMON = 0.6
 """Share of a window that must be valid in both scenes."""
@@ -161,18 +163,22 @@ def _phase_plane(
     unit = flat / (np.abs(flat) + 1e-12)
     total = np.maximum(strength.sum(axis=1), 1e-12)
     spread = np.einsum("nf,if,jf->nij", strength, k, k, optimize=True)
-    shift = np.zeros((len(flat), 2))
-    for _ in range(_ITERATIONS):
+    shift, weight = np.zeros((len(flat), 2)), strength
+    for number in range(_ITERATIONS):
         # Moving by t turns the phase by -k.t; what is left over is fitted again.
         turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
-        coherence = (strength * turned.real).sum(axis=1) / total
+        if number >= _ITERATIONS // 2:
+            # Near the maximum, what a second surface in the window says loses its weight.
+            weight = strength / (1 + (np.angle(turned) / _CAUCHY) ** 2)
+            spread = np.einsum("nf,if,jf->nij", weight, k, k, optimize=True)
+        agreement = (weight * turned.real).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
         # The expected curvature of the maximum, which noise lowers but doesn't tilt.
-        curvature = np.maximum(coherence, 0.05)[:, None, None] * spread
-        slope = -np.einsum("nf,nf,if->ni", strength, turned.imag, k, optimize=True)
+        curvature = np.maximum(agreement, 0.05)[:, None, None] * spread
+        slope = -np.einsum("nf,nf,if->ni", weight, turned.imag, k, optimize=True)
         shift += np.clip(_solve(curvature, slope), -0.5, 0.5)
     turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
     coherence = (strength * turned.real).sum(axis=1) / total
-    scatter = (strength * turned.imag) ** 2
+    scatter = (weight * turned.imag) ** 2
     # The taper leaves about one independent frequency in 2.25 (Hann, in two directions).
     middle = 2.25 * np.einsum("nf,if,jf->nij", scatter, k, k, optimize=True)
     inverse = np.linalg.pinv(np.maximum(coherence, 0.05)[:, None, None] * spread)

@@ -93,3 +93,11 @@ def tiles_over(window: Window, *, size: int = TILE) -> Iterator[Window]:
             tile = Window(top, left, top + size, left + size).clipped(window)
             if not tile.empty:
                 yield tile
+
+
+def spread_out(tiles: list[Window], *, most: int) -> list[Window]:
+    """At most ``most`` of the tiles, two or more, evenly over the list with both its ends."""
+    if len(tiles) <= most:
+        return tiles
+    step = (len(tiles) - 1) / (most - 1)
+    return [tiles[i] for i in sorted({round(number * step) for number in range(most)})]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
-from imagery.blocks import Window, tiles_over
+from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import map_tiles
 from imagery.errors import InputError
 from imagery.grid import Plan
@@ -136,10 +136,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
     InputError
         If fewer than a few hundred pixels are seen in both.
     """
-    tiles = list(tiles_over(plan.estimation))
-    if len(tiles) > MAX_TILES:
-        chosen = np.unique(np.linspace(0, len(tiles) - 1, MAX_TILES).round().astype(int))
-        tiles = [tiles[i] for i in chosen]
+    tiles = spread_out(list(tiles_over(plan.estimation)), most=MAX_TILES)
     total = sum(tile.height * tile.width for tile in tiles)
     one_in = max(1, -(-total // MAX_PIXELS))
     found = [

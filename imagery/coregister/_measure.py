@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from imagery.blocks import Window, tiles_over
+from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import map_tiles
 from imagery.coregister._field import Ties
 from imagery.coregister._match import Matches, match_windows
@@ -40,21 +40,13 @@ def measure(
     pair: MatchPair, prior: Shift, *, search: int, held_out: bool, executor: Executor
 ) -> Found:
     """Match the windows over the area, the held-out ones or the others."""
-    tiles = _spread_out(list(tiles_over(pair.area)))
+    tiles = spread_out(list(tiles_over(pair.area)), most=_MAX_TILES)
     match = partial(_match_tile, pair, prior, search=search, held_out=held_out)
     parts = [part for _, part in map_tiles(match, tiles, executor=executor)]
     ties = Ties.joined([part[0] for part in parts])
     decoys = np.concatenate([part[1] for part in parts])
     floor = float(np.quantile(decoys, _DECOY_QUANTILE)) if len(decoys) else 1.0
     return Found(ties=ties.where(ties.coherence > floor), textured=len(ties))
-
-
-def _spread_out(tiles: list[Window]) -> list[Window]:
-    """At most so many tiles as are needed, evenly over the list."""
-    if len(tiles) <= _MAX_TILES:
-        return tiles
-    chosen = np.unique(np.linspace(0, len(tiles) - 1, _MAX_TILES).round().astype(int))
-    return [tiles[i] for i in chosen]
 
 
 def _match_tile(

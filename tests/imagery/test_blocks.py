@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagery.blocks import TILE, Window, tiles_over
+from imagery.blocks import TILE, Window, spread_out, tiles_over
 
 
 def window(top: int, left: int, height: int, width: int) -> Window:
@@ -83,3 +83,10 @@ def test_a_pixel_lies_in_the_same_tile_whatever_the_window() -> None:
         Window(0, 500, 30, 512),
         Window(0, 512, 30, 530),
     ]
+
+
+def test_tiles_are_taken_evenly_with_both_ends() -> None:
+    tiles = [Window(0, i, 1, i + 1) for i in range(101)]
+    assert [tile.left for tile in spread_out(tiles, most=5)] == [0, 25, 50, 75, 100]
+    assert spread_out(tiles, most=101) is tiles
+    assert len(spread_out(tiles, most=64)) == 64

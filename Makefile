@@ -9,12 +9,13 @@ endif
 DEMO ?= demo
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint data lock clean
+.PHONY: help demo test lint campaign data lock clean
 
 help:
 	@echo "make demo   run the main job on a simulated pair, into $(DEMO)/"
 	@echo "make test   run lint, types and all the tests"
 	@echo "make lint   check style and types alone"
+	@echo "make campaign  count the alignments that are wrongly accepted or refused"
 	@echo "make lock   renew constraints.txt and constraints-min.txt (needs uv)"
 	@echo "make clean  remove the environment and the demo"
 
@@ -35,6 +36,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+campaign: $(STAMP)
+	$(BIN)/python benchmarks/campaign_alignment.py --readme
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \

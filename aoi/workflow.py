@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -21,13 +23,18 @@ from aoi.case import (
 )
 from aoi.changes import describe, polygonize, write_geojson, write_gpkg
 from aoi.options import AreaOptions, ProductOptions
-from aoi.places import Area, area_from_overlap, check_against, load_area
+from aoi.places import Area, area_from_overlap, check_against, drawn_seams, load_area
+from aoi.report.alignment import check_reason
 from imagery.aligned import write_aligned
+from imagery.bands import BandPairs
 from imagery.blockwise import Progress, engine
+from imagery.coregister import Alignment
 from imagery.detect import ChangeMap, detect
+from imagery.errors import AlignmentError, UsageError
+from imagery.grid import Plan
 from imagery.options import DetectOptions, EngineOptions
 from imagery.record import Caution, sha256_of
-from imagery.scene import InputFile, Scene
+from imagery.scene import InputFile, Role, Scene
 
 
 def detect_case(
@@ -39,6 +46,7 @@ def detect_case(
     options: DetectOptions | None = None,
     products: ProductOptions | None = None,
     engine_options: EngineOptions | None = None,
+    diagnosis: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Compare two images of a place and write the case.
@@ -51,6 +59,8 @@ def detect_case(
         The case folder to make; refused where it exists, unless ``products.overwrite``.
     area_options, options, products, engine_options
         What is asked for; the defaults where None.
+    diagnosis
+        A folder for what tells how good the alignment is, or why it is refused; none where None.
     progress
         Called as the work goes on.
 
@@ -62,26 +72,34 @@ def detect_case(
     Raises
     ------
     imagery.errors.TwopassError
-        With what was found, what is needed and the option to set; nothing is left behind then.
+        With what was found, what is needed and the option to set; nothing is left behind then but
+        the diagnosis.
     """
     area_options = area_options or AreaOptions()
     options = options or DetectOptions()
     products = products or ProductOptions()
     engine_options = engine_options or EngineOptions()
     start = dt.datetime.now(dt.UTC)
+    check_reason(options.coregister.accept_alignment)
+    if diagnosis is not None:
+        _check_diagnosis(diagnosis, out, (before, after))
     with new_case(out, overwrite=products.overwrite) as case:
         named = _named_area(area_options, options)
+        seams = drawn_seams(options.coregister, options.read)
         rasters = case / "rasters"
         rasters.mkdir()
-        found = detect(
-            before,
-            after,
-            folder=rasters,
-            extent=None if named is None else partial(_shown, named),
-            options=options,
-            engine_options=engine_options,
-            progress=progress,
-        )
+        with _told_why(diagnosis):
+            found = detect(
+                before,
+                after,
+                folder=rasters,
+                extent=None if named is None else partial(_shown, named),
+                seams=seams,
+                options=options,
+                engine_options=engine_options,
+                progress=progress,
+                examine=partial(_examine, case, diagnosis),
+            )
         if products.keep_aligned:
             _keep_aligned(found, rasters, engine_options, progress)
         area = named or area_from_overlap(found.plan.geobox, found.plan.result)
@@ -125,10 +143,8 @@ def redraw(case: Path) -> tuple[Path, ...]:
     imagery.errors.TwopassError
         If the folder is no whole case, or can't be written to.
     """
-    from aoi.report import draw_report
-
     read_record(case)
-    drawn = draw_report(case)
+    drawn = _draw(case)
     renew_manifest(case)
     return drawn
 
@@ -143,8 +159,6 @@ def _write(
     products: ProductOptions,
     run: dict[str, Any],
 ) -> dict[str, Any]:
-    from aoi.report import draw_report
-
     outlines = polygonize(found.rasters["change"])
     changes = describe(outlines, found, area, site_gap_m=products.site_gap)
     write_gpkg(changes, case / "changes.gpkg")
@@ -161,9 +175,76 @@ def _write(
         run=run,
     )
     write_record(record, case / RECORD)
-    draw_report(case)
+    _draw(case)
     write_manifest(case)
     return record
+
+
+def _draw(case: Path) -> tuple[Path, ...]:
+    """Draw everything that is drawn from a case alone."""
+    from aoi.alignment import figure_of
+    from aoi.report import draw_report
+
+    return draw_report(case, alignment=figure_of(case))
+
+
+def _check_diagnosis(folder: Path, out: Path, images: tuple[Path, Path]) -> None:
+    """Refuse a folder for the diagnosis in which something would be lost."""
+    from aoi.alignment import check_free
+    from aoi.alignment.diagnosis import FILES
+
+    place, case = (Path(os.path.realpath(path)) for path in (folder, out))
+    partial_case = case.with_name(case.name + ".partial")
+    if {case, partial_case} & {place, *place.parents}:
+        raise UsageError(
+            f"{place.name}: is the case, or lies in it, where nothing else may be",
+            found=f"--out {case.name}",
+            needed="another folder",
+            option="--diagnose",
+        )
+    files = {place / name for name in FILES}
+    for image in images:
+        if Path(os.path.realpath(image)) in files:
+            raise UsageError(
+                f"{image.name}: is an input, which is never written to",
+                found=f"--diagnose {place.name}",
+                needed="another folder",
+                option="--diagnose",
+            )
+    check_free(folder)
+
+
+def _examine(
+    case: Path,
+    diagnosis: Path | None,
+    plan: Plan,
+    scenes: dict[Role, Scene],
+    bands: BandPairs,
+    alignment: Alignment,
+) -> None:
+    """Keep what tells of an alignment, while the images are at hand."""
+    from aoi.alignment import diagnose, keep_ties
+
+    if diagnosis is not None:
+        diagnose(diagnosis, scenes=scenes, plan=plan, bands=bands, alignment=alignment)
+    if alignment.verdict != "refused":
+        keep_ties(case, plan=plan, scenes=scenes, bands=bands, alignment=alignment)
+
+
+@contextmanager
+def _told_why(diagnosis: Path | None) -> Iterator[None]:
+    """A refused alignment says where it is shown why, or how to have that shown."""
+    try:
+        yield
+    except AlignmentError as error:
+        place = "--diagnose DIR" if diagnosis is None else diagnosis.absolute().name
+        options = [error.option] if error.option else []
+        raise AlignmentError(
+            error.message,
+            found=error.found,
+            needed=error.needed,
+            option="; ".join([*options, f"{place} shows why"]),
+        ) from error
 
 
 def _keep_aligned(
@@ -192,13 +273,18 @@ def _recorded(
     A file stands there by its name, beside its hash elsewhere in the record: no folder does.
     """
     grid = asdict(options.grid) | {"grid": Path(options.grid.grid).name}
-    nodata = options.read.nodata
+    ties, nodata = options.coregister.ties, options.read.nodata
+    seams = options.coregister.seams
+    by_hand = asdict(options.coregister) | {
+        "ties": ties and Path(ties).name,
+        "seams": seams and Path(seams).name,
+    }
     # JSON has no NaN, and null means that no value was given.
     unusual = nodata is not None and not math.isfinite(nodata)
     read = asdict(options.read) | {"nodata": str(nodata) if unusual else nodata}
     return {
         "area": asdict(area_options) | {"aoi": area.file.name if area.file else area_options.aoi},
-        "detect": asdict(options) | {"grid": grid, "read": read},
+        "detect": asdict(options) | {"grid": grid, "read": read, "coregister": by_hand},
         "products": {k: v for k, v in asdict(products).items() if k != "overwrite"},
     }
 

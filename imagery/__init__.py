@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagery.align import Moved, align_images, apply_transform
     from imagery.bands import BandPairs, pair_bands
     from imagery.coregister import Alignment, Residual, coregister
     from imagery.detect import ChangeMap, Observed, Progress, detect
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from imagery.grid import Extent, Plan, plan_pair
-    from imagery.options import DetectOptions, EngineOptions
+    from imagery.options import AlignOptions, DetectOptions, EngineOptions
     from imagery.raster import Raster
     from imagery.read import open_scene, read_window
     from imagery.scene import Acquisition, Band, Scene
     from imagery.shift import Shift
+    from imagery.transform import Transform, read_transform, write_transform
     from imagery.warp import warp_window
 
 _HOME = {
@@ -46,10 +48,17 @@ _HOME = {
     "coregister": "coregister",
     "Alignment": "coregister",
     "Residual": "coregister",
+    "Transform": "transform",
+    "read_transform": "transform",
+    "write_transform": "transform",
+    "align_images": "align",
+    "apply_transform": "align",
+    "Moved": "align",
     "detect": "detect",
     "ChangeMap": "detect",
     "Observed": "detect",
     "Progress": "detect",
+    "AlignOptions": "options",
     "DetectOptions": "options",
     "EngineOptions": "options",
     "TwopassError": "errors",

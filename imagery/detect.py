@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from imagery import normalise
 from imagery.bands import BandPairs, pair_bands
 from imagery.blocks import Window
 from imagery.blockwise import Progress, engine
-from imagery.coregister import Alignment, coregister
+from imagery.coregister import Alignment, SeamLines, coregister
 from imagery.grid import Extent, Plan, plan_pair
 from imagery.options import DetectOptions, EngineOptions
 from imagery.preview import Stretch, write_previews
@@ -28,13 +29,17 @@ from imagery.scoring import (
     Measure,
     Observed,
     ScoredMap,
+    expected_misregistration,
     fit_measure,
+    largest_misregistration,
     least_pixels,
     score_map,
 )
 from imagery.threshold import Cut, find_threshold, parse_rule
 from imagery.warp import crop
 from imagery.write import create
+
+Examine = Callable[[Plan, dict[Role, Scene], BandPairs, Alignment], None]
 
 __all__ = ["VALID_CODES", "ChangeMap", "Observed", "Progress", "detect"]
 
@@ -55,7 +60,8 @@ class ChangeMap:
     """The grid of the rasters: the display window of the working grid."""
 
     rasters: dict[str, Path]
-    """score, change, valid, shift, before_preview and after_preview."""
+    """score, change, valid, shift, before_preview and after_preview; shift_error where the
+    alignment was measured."""
 
     steps: tuple[StepRecord, ...]
 
@@ -71,9 +77,11 @@ def detect(
     *,
     folder: Path,
     extent: Callable[[Scene, Scene], Extent | None] | None = None,
+    seams: SeamLines | None = None,
     options: DetectOptions | None = None,
     engine_options: EngineOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
+    examine: Examine | None = None,
 ) -> ChangeMap:
     """Tell what changed between two images of a place.
 
@@ -85,12 +93,16 @@ def detect(
         An existing folder that takes the rasters.
     extent
         Makes the area of interest once both scenes are known; the scenes' overlap by default.
+    seams
+        What the file of ``options.coregister.seams`` holds.
     options
         What decides the result.
     engine_options
         Workers and memory, which decide no number.
     progress
         Called with a message as the work goes on.
+    examine
+        Called with what the co-registration found, before a refusal is raised.
 
     Raises
     ------
@@ -110,20 +122,19 @@ def detect(
         )
         area = extent(scenes["before"], scenes["after"]) if extent else None
         plan = plan_pair(scenes["before"], scenes["after"], area, options=options.grid)
-        bands = pair_bands(
-            scenes["before"],
-            scenes["after"],
-            explicit=bool(options.read.bands or options.before.bands or options.after.bands),
-        )
+        bands = _paired(scenes, options)
         tell(Progress("align", 0, 1))
-        alignment = coregister(plan, scenes, bands, options=options.coregister, executor=executor)
+        found = coregister(
+            plan, scenes, bands, options=options.coregister, executor=executor, seams=seams
+        )
+        if examine is not None:
+            examine(plan, scenes, bands, found)
+        alignment = found.enforced()
         pair = _reader(scenes, plan, bands, alignment, options)
         tell(Progress("estimate", 0, 1))
         sample = sample_pair(plan, pair, executor=executor)
         radiometry = _fit_radiometry(sample, scenes, options)
-        measure = fit_measure(
-            sample, radiometry, alignment, scenes, bands, options=options.difference
-        )
+        measure = fit_measure(sample, radiometry, scenes, bands, options=options.difference)
         cut = _fit_cut(sample, measure, options)
         scored = score_map(
             plan,
@@ -142,7 +153,7 @@ def detect(
         )
         rasters = {
             **scored.rasters,
-            "shift": _write_shift(plan, alignment, folder),
+            **_write_shift(plan, alignment, folder),
             **{f"{role}_preview": path for role, path in previews.items()},
         }
     return ChangeMap(
@@ -160,7 +171,7 @@ def detect(
             _read_record(scenes, plan, bands, options, order),
             alignment.record,
             _normalise_record(radiometry, bands, options),
-            _difference_record(measure, sample, options),
+            _difference_record(measure, pair, sample, options),
             _threshold_record(cut, options),
             _regions_record(scored, plan, options),
         ),
@@ -175,6 +186,11 @@ def _opened(before: Path, after: Path, options: DetectOptions) -> dict[Role, Sce
         ),
         "after": open_scene(after, role="after", scene_options=options.after, read_options=read),
     }
+
+
+def _paired(scenes: dict[Role, Scene], options: DetectOptions) -> BandPairs:
+    named = options.read.bands or options.before.bands or options.after.bands
+    return pair_bands(scenes["before"], scenes["after"], explicit=bool(named))
 
 
 def _reader(
@@ -192,6 +208,10 @@ def _reader(
         grid=plan.geobox,
         moving=plan.moving,
         shift=alignment.shift,
+        error=expected_misregistration(alignment),
+        largest_error=largest_misregistration(
+            alignment, usable_ce90=options.coregister.usable_ce90
+        ),
         smoothing=options.difference.smoothing,
     )
 
@@ -205,29 +225,36 @@ def _fit_radiometry(
 
 
 def _fit_cut(sample: Sample, measure: Measure, options: DetectOptions) -> Cut:
-    scores = measure.score(sample.before, sample.after, sample.gradient).score
+    scores = measure.score(sample.before, sample.after, sample.spill).score
     return find_threshold(scores, options=options.threshold)
 
 
-def _write_shift(plan: Plan, alignment: Alignment, folder: Path) -> Path:
-    """The applied shift, (rows, cols) in px, at every 32nd pixel of the display window."""
+def _write_shift(plan: Plan, alignment: Alignment, folder: Path) -> dict[str, Path]:
+    """The applied shift, (rows, cols), and its expected error, at every 32nd pixel; all in px."""
     step, window = 32, plan.display
     shape = -(-window.height // step), -(-window.width // step)
     geobox = GeoBox(shape, crop(plan.geobox, window).affine * Affine.scale(step), plan.geobox.crs)
     rows = window.top + (np.arange(shape[0], dtype=np.float64) + 0.5) * step - 0.5
     cols = window.left + (np.arange(shape[1], dtype=np.float64) + 0.5) * step - 0.5
-    path = folder / "shift.tif"
-    with create(
-        path,
-        geobox=geobox,
-        count=2,
-        dtype="float32",
-        nodata=None,
-        descriptions=("rows", "cols"),
-        tags={"MOVING": alignment.moving, "UNIT": "px of the working grid"},
-    ) as raster:
-        raster.write(Window(0, 0, *shape), alignment.shift.on_grid(rows, cols).astype(np.float32))
-    return path
+    layers: dict[str, tuple[tuple[str, ...], NDArray[np.float64]]] = {
+        "shift": (("rows", "cols"), alignment.shift.on_grid(rows, cols))
+    }
+    if alignment.error is not None:
+        error = alignment.error.on_grid(rows, cols)[None]
+        layers["shift_error"] = (("standard error along an axis",), error)
+    paths = {name: folder / f"{name}.tif" for name in layers}
+    for name, (descriptions, values) in layers.items():
+        with create(
+            paths[name],
+            geobox=geobox,
+            count=len(values),
+            dtype="float32",
+            nodata=None,
+            descriptions=descriptions,
+            tags={"MOVING": alignment.moving, "UNIT": "px of the working grid"},
+        ) as raster:
+            raster.write(Window(0, 0, *shape), values.astype(np.float32))
+    return paths
 
 
 def _read_record(
@@ -293,14 +320,16 @@ def _normalise_record(
     )
 
 
-def _difference_record(measure: Measure, sample: Sample, options: DetectOptions) -> StepRecord:
+def _difference_record(
+    measure: Measure, pair: PairReader, sample: Sample, options: DetectOptions
+) -> StepRecord:
     return StepRecord(
         step="difference",
         numbers={
             "method": measure.method,
             "noise_mean": measure.noise.mean.tolist(),
             "noise_covariance": measure.noise.covariance.tolist(),
-            "registration_px": measure.noise.registration,
+            "registration_px": float(np.median(pair.error.values)),
             "sampled_pixels": int(sample.before.shape[1]),
         },
         options=asdict(options.difference),

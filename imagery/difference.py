@@ -26,9 +26,6 @@ class Noise:
     covariance: NDArray[np.float64]
     """Shape (bands, bands), in squared units of the earlier scene."""
 
-    registration: float
-    """Expected misregistration along each axis, px."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
@@ -41,17 +38,13 @@ class Scores:
     """Mean difference over the bands in the same unit: above 0 where the later is brighter."""
 
 
-def fit_noise(
-    difference: NDArray[np.float32], *, registration: float, quantisation: NDArray[np.float64]
-) -> Noise:
+def fit_noise(difference: NDArray[np.float32], *, quantisation: NDArray[np.float64]) -> Noise:
     """Mean and covariance of the difference on unchanged pixels.
 
     Parameters
     ----------
     difference
         Later minus earlier, shape (bands, pixels).
-    registration
-        Expected misregistration along each axis, px.
     quantisation
         Variance of each band's rounding to stored values, a floor under its noise; shape (bands,).
 
@@ -76,11 +69,11 @@ def fit_noise(
         shape = shape + 1e-9 * np.trace(shape) * np.eye(bands) + 1e-3 * floor
         middle = float(np.median(_mahalanobis(d - mean[:, None], shape)))
         covariance = shape * (middle / expected) + floor
-    return Noise(mean=mean, covariance=covariance, registration=registration)
+    return Noise(mean=mean, covariance=covariance)
 
 
 def change_vector(
-    difference: NDArray[np.float32], gradient: NDArray[np.float32], noise: Noise
+    difference: NDArray[np.float32], spill: NDArray[np.float32], noise: Noise
 ) -> Scores:
     """Length of the change vector in units of its own noise.
 
@@ -92,14 +85,15 @@ def change_vector(
     ----------
     difference
         Later minus earlier, shape (bands, ...).
-    gradient
-        Change per px along rows and cols, shape (2, bands, ...).
+    spill
+        What one standard error of the alignment along rows and along cols changes, shape
+        (2, bands, ...): the gradient times that error.
     noise
         From :func:`fit_noise`.
     """
     bands = len(difference)
     whiten = np.linalg.inv(np.linalg.cholesky(noise.covariance))
-    d, g = difference.reshape(bands, -1), gradient.reshape(2, bands, -1)
+    d, g = difference.reshape(bands, -1), spill.reshape(2, bands, -1)
     mean = noise.mean[:, None]
     score = np.empty(d.shape[1], np.float32)
     # In 64 bits, because an edge far above the noise leaves a small difference of large terms; in
@@ -107,7 +101,7 @@ def change_vector(
     for start in range(0, len(score), _PIECE):
         piece = slice(start, start + _PIECE)
         z = whiten @ (d[:, piece] - mean)
-        u, v = (noise.registration * whiten) @ g[:, :, piece]
+        u, v = whiten @ g[:, :, piece]
         score[piece] = np.sqrt(_unexplained(z, u, v))
     return Scores(score=score.reshape(difference.shape[1:]), signed=_signed(difference, noise))
 
@@ -129,7 +123,7 @@ def _unexplained(
 
 
 def mean_difference(
-    difference: NDArray[np.float32], gradient: NDArray[np.float32], noise: Noise
+    difference: NDArray[np.float32], spill: NDArray[np.float32], noise: Noise
 ) -> Scores:
     """Absolute mean of the bands' differences, each in units of its noise (Singh 1989, sec. 2.1).
 

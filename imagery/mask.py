@@ -84,14 +84,20 @@ def valid_pixels(raw: NDArray[np.generic], *, nodata: float | None) -> NDArray[n
     clips real dark and bright pixels onto these values.  NaN, infinities and values beyond
     1e30 are missing, whatever the tag says.
     """
-    valid = np.ones(raw.shape[1:], bool)
-    if raw.dtype.kind == "f":
-        valid &= (np.abs(raw) <= HUGE).all(axis=0)  # False for NaN
-    if nodata is not None:
-        missing = is_nodata(raw, nodata)
-        clipped = raw.dtype == np.uint8 and nodata in (0, 255)
-        valid &= ~(missing.all(axis=0) if clipped else missing.any(axis=0))
-    return valid
+    marked = nodata is not None and can_hold(raw.dtype, nodata)
+    if raw.dtype.kind != "f" and not marked:
+        return np.ones(raw.shape[1:], bool)
+    # Band by band, without a mask of all of them: this runs over every pixel that is read.
+    every = raw.dtype == np.uint8 and nodata in (0, 255)
+    missing = np.full(raw.shape[1:], every)
+    for band in raw:
+        if marked and nodata is not None:
+            (np.logical_and if every else np.logical_or)(
+                missing, is_nodata(band, nodata), out=missing
+            )
+        if raw.dtype.kind == "f":
+            missing |= ~(np.abs(band) <= HUGE)  # true of NaN too
+    return ~missing
 
 
 def opaque_value(samples: Sequence[NDArray[np.generic]]) -> float | None:

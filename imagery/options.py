@@ -200,10 +200,35 @@ class CoregisterOptions(Strict):
     """Co-registration and its verdict."""
 
     trusted_ce90: float = option(
-        0.5, "CE90 in px up to which the alignment is trusted.", metavar="PX", least=0
+        0.5,
+        "CE90 in px, on the ground, up to which the alignment is trusted (half a pixel "
+        "misplaces no edge out of the pixel that shows it).",
+        metavar="PX",
+        least=0,
     )
     usable_ce90: float = option(
-        2.0, "CE90 in px up to which the alignment is used, with a warning.", metavar="PX", least=0
+        2.0,
+        "CE90 in px up to which the alignment is used, with a warning; places that are worse "
+        "count as not observed.",
+        metavar="PX",
+        least=0,
+    )
+    ties: str | None = option(
+        None,
+        "Ties set by hand, a CSV file (before_x, before_y, after_x, after_y; or lon and lat, or "
+        "col and row): they are fitted instead of windows, some kept apart as check points.",
+        metavar="FILE",
+    )
+    seams: str | None = option(
+        None,
+        "Lines along which a mosaic breaks, or outlines of its parts (GeoJSON, GeoPackage, KML, "
+        "shapefile): the shift may jump there. Default: found where the windows show a jump.",
+        metavar="FILE",
+    )
+    accept_alignment: str | None = option(
+        None,
+        "Go on with an alignment that is refused; the REASON is printed on every map.",
+        metavar="REASON",
     )
 
 
@@ -285,3 +310,34 @@ class DetectOptions(Strict):
     difference: DifferenceOptions = DifferenceOptions()
     threshold: ThresholdOptions = ThresholdOptions()
     regions: RegionOptions = RegionOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignOptions(Strict):
+    """Aligning one image to another, and where the aligned one comes to lie."""
+
+    grid: str = option(
+        "auto",
+        "The pixels to write on: auto, reference, target, or a raster FILE whose lattice is taken. "
+        "auto: the reference's where pixel sizes agree within 1 %, else the target's size from "
+        "the reference's corner.",
+        metavar="GRID",
+    )
+    extent: Literal["overlap", "target", "reference"] = option(
+        "overlap", "How far the aligned image reaches: both images' overlap, or one of them."
+    )
+    resampling: Literal["auto", "cubic", "nearest"] = option(
+        "auto",
+        "How pixels are resampled, once. nearest is for classes and masks. auto: nearest where "
+        "there is a table of colours, else cubic.",
+    )
+    reference_bands: str | None = option(
+        None, "Bands of the reference to match, in order, by number or name.", metavar="LIST"
+    )
+    target_bands: str | None = option(
+        None,
+        "Bands of the target to match, in order, by number or name; all bands are written.",
+        metavar="LIST",
+    )
+    read: ReadOptions = ReadOptions()
+    coregister: CoregisterOptions = CoregisterOptions()

@@ -18,6 +18,7 @@ from imagery.grid import Plan
 from imagery.raster import Raster
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
+from imagery.shift_error import ShiftError
 from imagery.warp import warp_window
 
 MAX_TILES = 64
@@ -39,6 +40,12 @@ class PairReader:
     grid: GeoBox
     moving: Role
     shift: Shift
+    error: ShiftError
+    """How far the shift may be off, place by place."""
+
+    largest_error: float
+    """Standard error, px, beyond which a pixel counts as not observed."""
+
     smoothing: float
     """Standard deviation in px of the Gaussian that both scenes pass before they are compared."""
 
@@ -65,6 +72,12 @@ class PairReader:
             rasters.append(self._smoothed(raster))
         return rasters[0], rasters[1]
 
+    def errors(self, window: Window) -> NDArray[np.float32]:
+        """Standard error of the alignment along an axis, px, over a window."""
+        rows = np.arange(window.top, window.bottom, dtype=np.float64)
+        cols = np.arange(window.left, window.right, dtype=np.float64)
+        return self.error.on_grid(rows, cols).astype(np.float32)
+
     def _smoothed(self, raster: Raster) -> Raster:
         if not self.smoothing or not raster.valid.any():
             return raster
@@ -85,8 +98,9 @@ class Sample:
     after: NDArray[np.float32]
     """Shape (bands, pixels), on the same bands."""
 
-    gradient: NDArray[np.float32]
-    """Shape (2, bands, pixels): change per px of the later scene along rows and cols."""
+    spill: NDArray[np.float32]
+    """Shape (2, bands, pixels): what one standard error of the alignment along rows and along cols
+    changes in the later scene."""
 
     seen: int
     """Pixels seen in both scenes among those of the tiles."""
@@ -149,7 +163,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
     sample = Sample(
         before=np.concatenate([part.before for part in found], axis=1),
         after=np.concatenate([part.after for part in found], axis=1),
-        gradient=np.concatenate([part.gradient for part in found], axis=2),
+        spill=np.concatenate([part.spill for part in found], axis=2),
         seen=seen,
         total=total,
     )
@@ -167,12 +181,13 @@ def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
     before, after = pair.read(window)
     slope = gradients(after.data, after.valid)
     rows, cols = window.within(window.padded(pair.halo))
-    seen = (before.valid & after.valid)[rows, cols]
+    errors = pair.errors(window)
+    seen = (before.valid & after.valid)[rows, cols] & (errors <= pair.largest_error)
     take = seen & _hashed(window, one_in)
     return Sample(
         before=before.data[:, rows, cols][:, take],
         after=after.data[:, rows, cols][:, take],
-        gradient=slope[:, :, rows, cols][:, :, take],
+        spill=slope[:, :, rows, cols][:, :, take] * errors[take],
         seen=int(seen.sum()),
         total=seen.size,
     )

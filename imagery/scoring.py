@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from imagery.options import DetectOptions, DifferenceOptions
 from imagery.regions import Regions, ScoredTile, beside, label_regions
 from imagery.sampling import PairReader, Sample, gradients
 from imagery.scene import Role, Scene
+from imagery.shift_error import CE90, ShiftError
 from imagery.warp import crop
 from imagery.write import create
 
@@ -36,6 +38,7 @@ VALID_CODES = {
     1: "not seen in the earlier image",
     2: "not seen in the later image",
     3: "not seen in either image",
+    4: "not aligned well enough",
 }
 
 
@@ -65,12 +68,16 @@ class Measure:
         self,
         before: NDArray[np.float32],
         after: NDArray[np.float32],
-        gradient: NDArray[np.float32],
+        spill: NDArray[np.float32],
     ) -> difference.Scores:
-        """Scores of pixels, shape (bands, ...), with the later scene's gradient (2, bands, ...)."""
+        """Scores of pixels, shape (bands, ...).
+
+        ``spill``, shape (2, bands, ...), is what one standard error of the alignment changes in
+        the later scene.
+        """
         mapped = self.radiometry.apply(after)
         slope = self.radiometry.slope(after)
-        return difference.METHODS[self.method](mapped - before, gradient * slope, self.noise)
+        return difference.METHODS[self.method](mapped - before, spill * slope, self.noise)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,29 +92,35 @@ class ScoredMap:
 def fit_measure(
     sample: Sample,
     radiometry: normalise.Radiometry,
-    alignment: Alignment,
     scenes: Mapping[Role, Scene],
     bands: BandPairs,
     *,
     options: DifferenceOptions,
 ) -> Measure:
-    """The measure with the noise that the sample and the alignment show."""
+    """The measure with the noise that the sample shows."""
     return Measure(
         method=options.method,
         radiometry=radiometry,
         noise=difference.fit_noise(
             radiometry.apply(sample.after) - sample.before,
-            registration=_registration(alignment),
             quantisation=_quantisation(scenes, bands, radiometry),
         ),
     )
 
 
-def _registration(alignment: Alignment) -> float:
-    """Expected misregistration along each axis, px: a Rayleigh median in standard deviations."""
-    if alignment.residual is None:
-        return _UNMEASURED_SHIFT
-    return max(_LEAST_SHIFT, alignment.residual.median / 1.1774)
+def expected_misregistration(alignment: Alignment) -> ShiftError:
+    """How far pixels may be off after the alignment: along each axis, and no less than 0.1 px."""
+    if alignment.error is None:
+        return ShiftError.constant(_UNMEASURED_SHIFT)
+    error = alignment.error
+    return replace(error, values=np.hypot(error.values, _LEAST_SHIFT))
+
+
+def largest_misregistration(alignment: Alignment, *, usable_ce90: float) -> float:
+    """Beyond which error a pixel counts as not observed; nowhere, if the user accepted it so."""
+    if alignment.verdict in ("trusted", "usable"):
+        return math.hypot(usable_ce90 / CE90, _LEAST_SHIFT)
+    return math.inf
 
 
 def _quantisation(
@@ -157,7 +170,7 @@ def score_map(
     window = plan.display
     geobox = crop(plan.geobox, window)
     tiles = list(tiles_over(window))
-    counts = np.zeros(4, np.int64)
+    counts = np.zeros(len(VALID_CODES), np.int64)
     paths = {name: folder / f"{name}.tif" for name in ("score", "change", "valid")}
     nan = float("nan")
     with (
@@ -175,7 +188,7 @@ def score_map(
                 place = tile.shifted(-window.top, -window.left)
                 scores.write(place, np.where(scored.seen, scored.score, np.float32(nan))[None])
                 valids.write(place, code[None])
-                counts[:] += np.bincount(code[scored.inside], minlength=4)
+                counts[:] += np.bincount(code[scored.inside], minlength=len(VALID_CODES))
                 tell(Progress("difference", number, len(tiles)))
                 yield scored
 
@@ -200,9 +213,11 @@ def _score_tile(
 ) -> tuple[ScoredTile, NDArray[np.uint8]]:
     before, after = pair.read(window)
     rows, cols = window.within(window.padded(pair.halo))
-    slope = gradients(after.data, after.valid)[:, :, rows, cols]
-    result = measure.score(before.data[:, rows, cols], after.data[:, rows, cols], slope)
+    errors = pair.errors(window.padded(pair.halo))
+    spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
+    result = measure.score(before.data[:, rows, cols], after.data[:, rows, cols], spill)
     code = (~before.valid).astype(np.uint8) + 2 * (~after.valid).astype(np.uint8)
+    code[(code == 0) & (errors > pair.largest_error)] = 4
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
     scored = ScoredTile(
         window=window,
@@ -217,7 +232,7 @@ def _score_tile(
 
 def _observed(counts: NDArray[np.int64], plan: Plan, area: Extent | None) -> Observed:
     total = int(counts.sum())
-    reasons = {VALID_CODES[code]: int(counts[code]) for code in (1, 2, 3)}
+    reasons = {VALID_CODES[code]: int(counts[code]) for code in VALID_CODES if code}
     if area is not None and not plan.display.contains(plan.result):
         # Part of the area lies beyond the images' overlap, where no pixel was looked at.
         whole = max(total, round(area.area_m2 / plan.pixel_size_m**2))

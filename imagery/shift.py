@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.compiled import compiled, readonly
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shift:
@@ -76,10 +78,14 @@ class Shift:
         """The shift where every of ``rows`` meets every of ``cols``; shape (2, rows, cols)."""
         u = (rows[:, None] - self.centre[0]) / self.scale
         v = (cols[None, :] - self.centre[1]) / self.scale
-        shift = np.stack([a + b * u + c * v for a, b, c in self.linear])
+        shift = np.empty((2, len(rows), len(cols)))
+        for axis, (a, b, c) in zip(shift, self.linear, strict=True):
+            np.add(a + b * u, c * v, out=axis)
         if self.coefficients is not None:
-            by_row, by_col = self._bases(rows, cols, self.coefficients)
-            shift += np.einsum("ri,kij,cj->krc", by_row, self.coefficients, by_col, optimize=True)
+            _, knot_rows, knot_cols = self.coefficients.shape
+            row = bspline_weights((rows - self.knot_origin[0]) / self.knot_spacing, knot_rows)
+            col = bspline_weights((cols - self.knot_origin[1]) / self.knot_spacing, knot_cols)
+            _add_surface(np.ascontiguousarray(self.coefficients, float), *row, *col, shift)
         return shift
 
     def at(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,25 +94,25 @@ class Shift:
         v = (cols - self.centre[1]) / self.scale
         shift = np.stack([a + b * u + c * v for a, b, c in self.linear])
         if self.coefficients is not None:
-            by_row, by_col = self._bases(rows, cols, self.coefficients)
-            shift += np.einsum("pi,kij,pj->kp", by_row, self.coefficients, by_col, optimize=True)
+            _, knot_rows, knot_cols = self.coefficients.shape
+            row, by_row = bspline_weights(
+                (rows - self.knot_origin[0]) / self.knot_spacing, knot_rows
+            )
+            col, by_col = bspline_weights(
+                (cols - self.knot_origin[1]) / self.knot_spacing, knot_cols
+            )
+            four = np.arange(4)
+            near = self.coefficients[
+                :, (row[:, None] + four)[:, :, None], (col[:, None] + four)[:, None, :]
+            ]
+            shift += np.einsum("ip,kpij,jp->kp", by_row, near, by_col)
         return shift
 
-    def _bases(
-        self,
-        rows: NDArray[np.float64],
-        cols: NDArray[np.float64],
-        coefficients: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        _, knot_rows, knot_cols = coefficients.shape
-        return (
-            bspline_basis((rows - self.knot_origin[0]) / self.knot_spacing, knot_rows),
-            bspline_basis((cols - self.knot_origin[1]) / self.knot_spacing, knot_cols),
-        )
 
-
-def bspline_basis(positions: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Values of ``count`` uniform cubic B-splines at positions in knot units.
+def bspline_weights(
+    positions: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The four of ``count`` uniform cubic B-splines that are not zero at positions in knot units.
 
     Parameters
     ----------
@@ -118,11 +124,12 @@ def bspline_basis(positions: NDArray[np.float64], count: int) -> NDArray[np.floa
 
     Returns
     -------
-    NDArray
-        Shape (points, count); every row sums to one.
+    (first, weights)
+        The first of the four, shape (points,), and their values, shape (4, points), which sum to
+        one.
     """
     inside = np.clip(positions, 0.0, count - 3.0)
-    first = np.minimum(np.floor(inside).astype(int), count - 4)
+    first = np.minimum(np.floor(inside).astype(np.int64), count - 4)
     t = inside - first
     weights = np.stack(
         [
@@ -130,9 +137,42 @@ def bspline_basis(positions: NDArray[np.float64], count: int) -> NDArray[np.floa
             (3 * t**3 - 6 * t**2 + 4) / 6,
             (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
             t**3 / 6,
-        ],
-        axis=-1,
+        ]
     )
-    basis = np.zeros((len(positions), count))
-    np.put_along_axis(basis, first[:, None] + np.arange(4), weights, axis=1)
-    return basis
+    return first, weights
+
+
+@compiled(
+    f"void({readonly('float64', 3)}, {readonly('int64', 1)}, {readonly('float64', 2)}, "
+    f"{readonly('int64', 1)}, {readonly('float64', 2)}, float64[:,:,::1])"
+)
+def _add_surface(
+    coefficients: NDArray[np.float64],
+    first_row: NDArray[np.int64],
+    by_row: NDArray[np.float64],
+    first_col: NDArray[np.int64],
+    by_col: NDArray[np.float64],
+    shift: NDArray[np.float64],
+) -> None:
+    """Add the spline surface to ``shift``; each pixel takes the 4 x 4 coefficients around it."""
+    axes, rows, cols = shift.shape
+    line = np.empty(coefficients.shape[2])
+    for axis in range(axes):
+        for row in range(rows):
+            top = first_row[row]
+            line[:] = 0
+            for k in range(4):
+                for knot in range(len(line)):
+                    line[knot] += by_row[k, row] * coefficients[axis, top + k, knot]
+            begin = 0
+            while begin < cols:
+                left, end = first_col[begin], begin + 1
+                while end < cols and first_col[end] == left:
+                    end += 1
+                a, b, c, d = line[left], line[left + 1], line[left + 2], line[left + 3]
+                for at in range(begin, end):
+                    col = np.uint64(at)  # unsigned: it doesn't count from the end
+                    shift[axis, row, col] += (a * by_col[0, col] + b * by_col[1, col]) + (
+                        c * by_col[2, col] + d * by_col[3, col]
+                    )
+                begin = end

@@ -9,25 +9,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from scipy import ndimage
 
 from imagery.blocks import Window
 from imagery.grid import moved, same_lattice, transformer
+from imagery.positions import positions_in
 from imagery.raster import Raster
 from imagery.read import read_window
+from imagery.resample import (
+    FILLED,
+    REACH,
+    convolve,
+    fill,
+    gaussian_taps,
+    interpolate,
+    prefilter,
+)
 from imagery.scene import Scene
 from imagery.shift import Shift
 
-HALO = 16
-"""Pixels read around a tile: the cubic B-spline prefilter's memory fades as 0.268^n (1e-9)."""
+Pixels = tuple[NDArray[np.float32], NDArray[np.bool_]]
+"""Values, shape (bands, rows, cols), and where they are valid."""
 
-_DECIMATE_FROM = 6.0
+_DECIMATE_FROM = 4.0
 """Reduction from which a scene is read as means of blocks."""
-
-_NODE_STEP = 32
-"""Distance in px of the nodes at which map projections are evaluated; between them is bilinear
-(error below 2 mm at 10 m, 0.02 mm at 1 m).  They lie on a lattice of the grid, as tiles do, so
-that a pixel's place doesn't depend on the window."""
 
 _PIECE = 4_000_000
 """Pixels of a scene, a band, that are resampled at a time."""
@@ -74,16 +78,25 @@ def warp_window(
     target = crop(grid, window)
     if not isinstance(offset, str) and (shift is None or shift.zero):
         source = read_window(scene, window.shifted(-offset[0], -offset[1]), bands=bands)
-        data = source.data if weights is None else _combined(source.data, weights)
+        data = source.data if weights is None else combined(source.data, weights)
         return Raster(data=data, valid=source.valid, geobox=target)
     count = len(bands) if weights is None else len(weights)
-    data = np.zeros((count, *window.shape), np.float32)
-    valid = np.zeros(window.shape, bool)
+    whole: Pixels | None = None
     reduction = _Reduction.of(scene.geobox, grid)
     for piece in _pieces(scene, grid, window, shift, reduction):
+        part = _resampled(scene, piece, reduction, bands, weights)
+        if piece.window == window:
+            whole = part
+            break
+        data, valid = whole = whole or _nothing(count, window)
         at = piece.window.within(window)
-        data[(slice(None), *at)], valid[at] = _resampled(scene, piece, reduction, bands, weights)
+        data[(slice(None), *at)], valid[at] = part
+    data, valid = whole or _nothing(count, window)
     return Raster(data=data, valid=valid, geobox=target)
+
+
+def _nothing(count: int, window: Window) -> Pixels:
+    return np.zeros((count, *window.shape), np.float32), np.zeros(window.shape, bool)
 
 
 @dataclass(frozen=True)
@@ -97,9 +110,19 @@ class _Reduction:
     """Standard deviation, in the pixels as read, of the Gaussian that follows."""
 
     @property
+    def rings(self) -> int:
+        """Rings of invalid pixels, as read, to fill before the filters pass."""
+        return FILLED + self.radius
+
+    @property
+    def radius(self) -> int:
+        """Of the Gaussian, in the pixels as read."""
+        return math.ceil(4 * self.sigma)
+
+    @property
     def halo(self) -> int:
         """The scene's pixels to read around a position."""
-        return (HALO + math.ceil(4 * self.sigma)) * self.decimate
+        return (REACH + 2 * self.radius) * self.decimate
 
     @classmethod
     def of(cls, source: GeoBox, grid: GeoBox) -> _Reduction:
@@ -115,9 +138,8 @@ class _Piece:
     """A part of a window, and the scene's pixels that it takes."""
 
     window: Window
-    rows: NDArray[np.float64]
-    cols: NDArray[np.float64]
-    """Where its pixels lie in the scene, pixel centres at whole numbers."""
+    positions: NDArray[np.float64]
+    """Where its pixels lie in the scene: rows and cols, pixel centres at whole numbers."""
 
     needed: Window
 
@@ -126,24 +148,22 @@ def _pieces(
     scene: Scene, grid: GeoBox, window: Window, shift: Shift | None, reduction: _Reduction
 ) -> Iterator[_Piece]:
     """The window, cut until a piece takes a bounded part of the scene; but for what takes none."""
-    rows, cols = _source_positions(scene.geobox, grid, window, shift)
-    needed = _aligned(
-        Window(
-            math.floor(rows.min()),
-            math.floor(cols.min()),
-            math.ceil(rows.max()) + 1,
-            math.ceil(cols.max()) + 1,
+    if window.height * window.width <= _PIECE:
+        positions = positions_in(scene.geobox, grid, window, shift)
+        top, left = (math.floor(axis.min()) for axis in positions)
+        bottom, right = (math.ceil(axis.max()) + 1 for axis in positions)
+        needed = _aligned(
+            Window(top, left, bottom, right)
+            .padded(reduction.halo)
+            .clipped(scene.window.padded(reduction.halo)),
+            reduction.decimate,
         )
-        .padded(reduction.halo)
-        .clipped(scene.window.padded(reduction.halo)),
-        reduction.decimate,
-    )
-    if needed.clipped(scene.window).empty:
-        return
-    read = needed.height * needed.width / reduction.decimate**2
-    if read <= _PIECE or max(window.shape) == 1:
-        yield _Piece(window=window, rows=rows, cols=cols, needed=needed)
-        return
+        if needed.clipped(scene.window).empty:
+            return
+        read = needed.height * needed.width / reduction.decimate**2
+        if read <= _PIECE or max(window.shape) == 1:
+            yield _Piece(window=window, positions=positions, needed=needed)
+            return
     for half in _halves(window):
         yield from _pieces(scene, grid, half, shift, reduction)
 
@@ -154,16 +174,20 @@ def _resampled(
     reduction: _Reduction,
     bands: Sequence[int],
     weights: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    decimate, sigma = reduction.decimate, reduction.sigma
+) -> Pixels:
+    decimate = reduction.decimate
     source = read_window(scene, piece.needed, bands=bands, decimate=decimate)
-    data = source.data if weights is None else _combined(source.data, weights)
-    data = filled(data, source.valid)
-    if sigma:
-        data = ndimage.gaussian_filter(data, (0, sigma, sigma), truncate=4.0, mode="nearest")
-    rows = (piece.rows - piece.needed.top + 0.5) / decimate - 0.5
-    cols = (piece.cols - piece.needed.left + 0.5) / decimate - 0.5
-    return _interpolated(data, rows, cols), _surrounded(source.valid, rows, cols)
+    data = source.data if weights is None else combined(source.data, weights)
+    if not source.valid.all():
+        fill(data, source.valid, reduction.rings)
+    if reduction.sigma:
+        convolve(data, gaussian_taps(reduction.sigma, reduction.radius))
+    prefilter(data)
+    values = np.empty((len(data), *piece.window.shape), np.float32)
+    seen = np.empty(piece.window.shape, bool)
+    corner = piece.needed.top // decimate, piece.needed.left // decimate
+    interpolate(data, source.valid, piece.positions, *corner, decimate, values, seen)
+    return values, seen
 
 
 def _halves(window: Window) -> tuple[Window, Window]:
@@ -191,86 +215,14 @@ def crop(grid: GeoBox, window: Window) -> GeoBox:
     return GeoBox(window.shape, grid.affine * Affine.translation(window.left, window.top), grid.crs)
 
 
-def filled(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """A copy whose invalid pixels hold the nearest valid value, so that no filter rings at them."""
-    if valid.all() or not valid.any():
-        return data
-    nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
-    return np.ascontiguousarray(data[:, nearest[0], nearest[1]])
-
-
-def _combined(data: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.asarray(np.einsum("ob,brc->orc", weights.astype(np.float32), data))
-
-
-def _interpolated(
-    data: NDArray[np.float32], rows: NDArray[np.float64], cols: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    values = np.empty((len(data), *rows.shape), np.float32)
-    for band, out in zip(data, values, strict=True):
-        spline = ndimage.spline_filter(band, order=3, output=np.float32, mode="mirror")
-        ndimage.map_coordinates(
-            spline, (rows, cols), output=out, order=3, mode="nearest", prefilter=False
-        )
-    return values
-
-
-def _surrounded(
-    valid: NDArray[np.bool_], rows: NDArray[np.float64], cols: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """True where the four pixels around a position are valid (fewer on a pixel's centre)."""
-    height, width = valid.shape
-    # A position within a thousandth of a pixel's centre leans on that pixel alone.
-    top = np.floor(rows + 1e-3).astype(np.intp)
-    left = np.floor(cols + 1e-3).astype(np.intp)
-    bottom = np.ceil(rows - 1e-3).astype(np.intp)
-    right = np.ceil(cols - 1e-3).astype(np.intp)
-    inside = (top >= 0) & (left >= 0) & (bottom < height) & (right < width)
-    top, bottom = np.clip(top, 0, height - 1), np.clip(bottom, 0, height - 1)
-    left, right = np.clip(left, 0, width - 1), np.clip(right, 0, width - 1)
-    found: NDArray[np.bool_] = (
-        inside & valid[top, left] & valid[top, right] & valid[bottom, left] & valid[bottom, right]
-    )
-    return found
-
-
-def _source_positions(
-    source: GeoBox, grid: GeoBox, window: Window, shift: Shift | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the window's pixels lie in the scene: rows and cols, pixel centres at whole numbers."""
-    rows = np.arange(window.top, window.bottom, dtype=float)
-    cols = np.arange(window.left, window.right, dtype=float)
-    if shift is None:
-        row, col = (a.astype(float) for a in np.broadcast_arrays(rows[:, None], cols[None, :]))
-    else:
-        move = shift.on_grid(rows, cols)
-        row, col = rows[:, None] - move[0], cols[None, :] - move[1]
-    if source.crs == grid.crs:
-        link = ~source.affine * grid.affine
-        x, y = moved(link, col + 0.5, row + 0.5)
-        return y - 0.5, x - 0.5
-    return _through_projection(source, grid, row, col)
-
-
-def _through_projection(
-    source: GeoBox, grid: GeoBox, row: NDArray[np.float64], col: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    node_rows, node_cols = _nodes(row), _nodes(col)
-    x, y = moved(grid.affine, node_cols[None, :] + 0.5, node_rows[:, None] + 0.5)
-    x, y = np.broadcast_arrays(x, y)
-    x, y = transformer(grid.crs, source.crs).transform(x, y)
-    source_col, source_row = moved(~source.affine, np.asarray(x), np.asarray(y))
-    where = (row - node_rows[0]) / _NODE_STEP, (col - node_cols[0]) / _NODE_STEP
-    return (
-        ndimage.map_coordinates(source_row - 0.5, where, order=1),
-        ndimage.map_coordinates(source_col - 0.5, where, order=1),
-    )
-
-
-def _nodes(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The places of the lattice around positions."""
-    first, last = math.floor(positions.min() / _NODE_STEP), math.floor(positions.max() / _NODE_STEP)
-    return np.arange(first, last + 2) * float(_NODE_STEP)
+def combined(data: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sums of the bands, by ``weights`` of shape (outputs, bands)."""
+    # One band after the other: a product of matrices would sum in an order of its own.
+    out = np.zeros((len(weights), *data.shape[1:]), np.float32)
+    for image, row in zip(out, weights.astype(np.float32), strict=True):
+        for band, weight in zip(data, row, strict=True):
+            np.add(image, weight * band, out=image)
+    return out
 
 
 def _size_ratio(source: GeoBox, grid: GeoBox) -> float:

@@ -19,18 +19,22 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "imagery": (
         # values
-        "errors", "blocks", "raster", "record", "options", "scene", "shift",
+        "errors", "blocks", "raster", "record", "options", "scene", "compiled", "shift",
+        "seamed_shift", "shift_error", "untrusted",
         # in and out
-        "env", "mask", "bands", "metadata", "read", "write", "blockwise", "grid",
+        "env", "mask", "bands", "metadata", "read", "write", "transform", "blockwise", "grid",
         # steps
-        "warp", "coregister", "sampling", "normalise", "difference", "threshold", "regions",
-        "scoring", "preview", "aligned",
+        "positions", "resample", "warp", "coregister", "sampling", "normalise", "difference",
+        "threshold", "regions", "scoring", "preview", "aligned",
         # pipeline
-        "detect",
+        "align", "detect",
         # beside the flow
         "simulate",
     ),
-    "aoi": ("options", "places", "changes", "case", "report", "workflow", "cli", "__main__"),
+    "aoi": (
+        "options", "places", "changes", "case", "report", "alignment", "workflow", "cli",
+        "__main__",
+    ),
 }  # fmt: skip
 """What each package holds, in the order of the flow: a module imports what stands to its left."""
 

@@ -23,7 +23,7 @@ MODULES = {
     for path in (ROOT / package).rglob("*.py")
 }
 
-OTHER_TOOLS = {"--help", "--version"}
+OTHER_TOOLS = {"--help", "--version", "--system-site-packages"}
 """Options that the pages name and that belong to every command, or to another program."""
 
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -84,11 +84,10 @@ def command_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def option_table() -> str:
-    """The options of ``detect``, in the order of its help."""
-    detect = cli.commands["detect"]
+def option_table(command: str) -> str:
+    """The options of a command, in the order of its help."""
     lines = ["| option | value | default | meaning |", "|---|---|---|---|"]
-    for option in detect.params:
+    for option in cli.commands[command].params:
         if not isinstance(option, click.Option):
             continue
         choice = isinstance(option.type, click.Choice)
@@ -177,12 +176,16 @@ class TestOptions:
     @pytest.mark.parametrize("page", PAGES, ids=name_of)
     def test_what_a_page_names_exists(self, page: Path) -> None:
         known = OTHER_TOOLS.union(*(flags(command) for _, command in commands()))
+        for program in (DOCS.parent / "benchmarks").glob("[!_]*.py"):
+            known |= set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', program.read_text("utf-8")))
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", page.read_text("utf-8")))
         assert named <= known
 
-    def test_the_table_of_detect_is_complete(self) -> None:
-        expected = option_table()
-        assert between(DOCS / "command-line.md", "options") == expected, f"put there:\n{expected}"
+    @pytest.mark.parametrize("command", ["detect", "align"])
+    def test_the_table_of_a_command_is_complete(self, command: str) -> None:
+        expected = option_table(command)
+        found = between(DOCS / "command-line.md", f"options of {command}")
+        assert found == expected, f"put there:\n{expected}"
 
 
 def test_the_table_of_commands_is_complete() -> None:
@@ -233,7 +236,7 @@ class TestMethods:
         scope = {"np": np, **vars(difference)}
         exec(code, scope)  # noqa: S102  # the page's own code
         assert list(scope["METHODS"]) == [*difference.METHODS, "largest"]
-        noise = difference.Noise(mean=np.zeros(2), covariance=np.diag([1.0, 4.0]), registration=0.1)
+        noise = difference.Noise(mean=np.zeros(2), covariance=np.diag([1.0, 4.0]))
         pixels = np.array([[[3.0, 0.0]], [[-2.0, 0.0]]], np.float32)
         found = scope["METHODS"]["largest"](pixels, np.zeros((2, 2, 1, 2), np.float32), noise)
         assert found.score.tolist() == [[3.0, 0.0]]

@@ -30,6 +30,8 @@ def run(data: Path, out: Path, names: tuple[str, str], **options: Any) -> dict[s
         "result"
     ]
     assert (out / "report.html").stat().st_size > 100_000
+    measured = result["alignment"]["verdict"] != "not measured"
+    assert (out / "ties.gpkg").is_file() == (out / "maps" / "alignment.png").is_file() == measured
     return result
 
 

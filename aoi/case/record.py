@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 
 from aoi.case.manifest import RECORD
 from aoi.places import Area
@@ -20,6 +21,7 @@ from imagery.errors import InputError
 from imagery.grid import ground_pixel
 from imagery.record import Caution, sha256_of, to_json
 from imagery.scene import InputFile, Scene
+from imagery.shift_error import CE90
 
 SCHEMA = 1
 _LIBRARIES = (
@@ -233,25 +235,74 @@ def _grid(found: ChangeMap, file: InputFile | None) -> dict[str, Any]:
 
 
 def _alignment(found: ChangeMap) -> dict[str, Any]:
-    alignment, size = found.alignment, found.plan.pixel_size_m
-    residual, initial = alignment.residual, alignment.initial
-    mean = alignment.record.numbers.get("mean_shift_px")
-    numbers: dict[str, Any] = {
+    """How well the images lie on one another; what was not measured is null."""
+    alignment, told = found.alignment, found.alignment.record
+    residual, every, initial = alignment.residual, alignment.residual_all, alignment.initial
+    refusal, lean = alignment.refusal, told.numbers.get("lean")
+    measured = {
+        "shift": _mean_shift(found),
+        **{
+            name: getattr(residual, name) if residual else None
+            for name in ("ce90", "median", "rmse", "nmad")
+        },
+        "all_ce90": every.ce90 if every else None,
+        "before_ce90": initial.ce90 if initial else None,
+        **_expected(found),
+    }
+    return {
         "verdict": alignment.verdict,
+        "accepted": alignment.accepted,
+        "refusal": refusal
+        and {name: getattr(refusal, name) for name in ("message", "found", "needed")},
         "moving": alignment.moving,
         "model": alignment.model,
+        "similarity": told.numbers.get("similarity"),
+        "window_px": told.numbers.get("window_px"),
         "ties": alignment.ties,
+        "ties_file": told.numbers.get("ties_file"),
         "held_out": residual.ties if residual else 0,
-        "shift_px": mean,
-        "shift_m": None if mean is None else size * (mean[0] ** 2 + mean[1] ** 2) ** 0.5,
-        "before_ce90_px": initial.ce90 if initial else None,
+        "judged_by": told.numbers.get("judged_by"),
+        "on_ground": told.numbers.get("on_ground"),
+        "lean_axis": lean and lean["axis"],
+        "coverage_90": alignment.coverage,
         "limits": {
-            "trusted_px": alignment.record.options["trusted_ce90"],
-            "usable_px": alignment.record.options["usable_ce90"],
+            "trusted_px": told.options["trusted_ce90"],
+            "usable_px": told.options["usable_ce90"],
         },
+        **_in_px_and_m(measured, pixel_size_m=found.plan.pixel_size_m),
     }
-    for name in ("ce90", "median", "rmse", "nmad"):
-        value = getattr(residual, name) if residual else None
-        numbers[f"{name}_px"] = value
-        numbers[f"{name}_m"] = None if value is None else value * size
-    return numbers
+
+
+def _mean_shift(found: ChangeMap) -> list[float] | None:
+    """The mean move over the result, (rows, cols) px; None where none was found."""
+    alignment, window = found.alignment, found.plan.result
+    if alignment.model == "none" and alignment.residual is None and alignment.shift.zero:
+        return None
+    rows = np.linspace(window.top, window.bottom, 9)
+    cols = np.linspace(window.left, window.right, 9)
+    return [float(v) for v in alignment.shift.on_grid(rows, cols).mean(axis=(1, 2))]
+
+
+def _expected(found: ChangeMap) -> dict[str, float | None]:
+    """The 90 % radius of the error that is expected over the result: its middle, its largest."""
+    error, window = found.alignment.error, found.plan.result
+    if error is None:
+        return {"expected_median_ce90": None, "expected_largest_ce90": None}
+    rows = np.linspace(window.top, window.bottom - 1, min(window.height, 257))
+    cols = np.linspace(window.left, window.right - 1, min(window.width, 257))
+    radius = CE90 * error.on_grid(rows, cols)
+    return {
+        "expected_median_ce90": float(np.median(radius)),
+        "expected_largest_ce90": float(radius.max()),
+    }
+
+
+def _in_px_and_m(
+    lengths: Mapping[str, float | list[float] | None], *, pixel_size_m: float
+) -> dict[str, Any]:
+    """Each length in px of the working grid and on the ground; of a vector its length."""
+    told: dict[str, Any] = {}
+    for name, value in lengths.items():
+        told[f"{name}_px"] = value
+        told[f"{name}_m"] = None if value is None else float(np.linalg.norm(value)) * pixel_size_m
+    return told

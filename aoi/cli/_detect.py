@@ -32,6 +32,7 @@ def run_detect(
     products: ProductOptions,
     engine_options: EngineOptions,
     shown: Shown,
+    diagnosis: Path | None = None,
 ) -> None:
     """Make a case and tell of it."""
     with shown.progress() as progress:
@@ -43,6 +44,7 @@ def run_detect(
             options=options,
             products=products,
             engine_options=engine_options,
+            diagnosis=diagnosis,
             progress=progress,
         )
     shown.summary(record, out)

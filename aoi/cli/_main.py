@@ -16,7 +16,7 @@ from aoi.cli._options import build, from_class
 from aoi.cli._text import one_line
 from aoi.options import AreaOptions, ProductOptions
 from imagery.errors import MissingInputError, TwopassError, UsageError
-from imagery.options import DetectOptions, EngineOptions
+from imagery.options import AlignOptions, DetectOptions, EngineOptions
 
 _PATH = click.Path(path_type=Path)
 _QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -49,12 +49,24 @@ def cli() -> None:
 @from_class(AreaOptions)
 @click.option("--out", type=_PATH, metavar="CASE", help="Case folder (default: case_BEFORE_AFTER).")
 @from_class(DetectOptions)
+@click.option(
+    "--diagnose",
+    type=_PATH,
+    metavar="DIR",
+    help="A folder for what shows how good the alignment is, or why it is refused.",
+)
 @from_class(ProductOptions)
 @from_class(EngineOptions)
 @_JSON
 @_QUIET
 def detect(
-    before: Path, after: Path, out: Path | None, as_json: bool, quiet: bool, **values: Any
+    before: Path,
+    after: Path,
+    out: Path | None,
+    diagnose: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
 ) -> None:
     """Compare two images of a place: BEFORE and AFTER in, a case folder out."""
     from aoi.cli._detect import run_detect
@@ -67,6 +79,82 @@ def detect(
         area_options=build(AreaOptions, values),
         options=build(DetectOptions, values),
         products=build(ProductOptions, values),
+        engine_options=build(EngineOptions, values),
+        shown=Shown(as_json=as_json, quiet=quiet),
+        diagnosis=diagnose,
+    )
+
+
+@cli.command(short_help="Align one image to another.")
+@click.argument("images", type=_PATH, nargs=-1, metavar="REFERENCE TARGET")
+@click.option(
+    "--out",
+    type=_PATH,
+    metavar="ALIGNED.tif",
+    help="The aligned image, a GeoTIFF (default: TARGET_aligned.tif).",
+)
+@from_class(AlignOptions, without=("allow_reversed",))
+@click.option(
+    "--save-transform",
+    type=_PATH,
+    metavar="FILE.json",
+    help="Where what was measured is kept (default: ALIGNED.transform.json).",
+)
+@click.option(
+    "--use-transform",
+    type=_PATH,
+    metavar="FILE.json",
+    help="Move TARGET as this transform says: another band, mask or product of an aligned scene. "
+    "REFERENCE is left out then.",
+)
+@click.option(
+    "--save-ties",
+    type=_PATH,
+    metavar="FILE.gpkg",
+    help="Every window that was measured, as points for a GIS.",
+)
+@click.option("--figure", type=_PATH, metavar="FILE.png", help="Draw the move and what it leaves.")
+@click.option(
+    "--diagnose",
+    type=_PATH,
+    metavar="DIR",
+    help="A folder for what shows how good the alignment is, or why it is refused.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@from_class(EngineOptions)
+@_JSON
+@_QUIET
+def align(
+    images: tuple[Path, ...],
+    out: Path | None,
+    save_transform: Path | None,
+    use_transform: Path | None,
+    save_ties: Path | None,
+    figure: Path | None,
+    diagnose: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Align TARGET to REFERENCE: co-registration alone, all bands of TARGET in one GeoTIFF."""
+    from aoi.alignment import Products
+    from aoi.cli._align import run_align
+    from aoi.cli._show import Shown
+
+    named = Path(f"{images[-1].stem}_aligned.tif") if images else Path("aligned.tif")
+    run_align(
+        images,
+        products=Products(
+            out=named if out is None else out,
+            transform=save_transform,
+            ties=save_ties,
+            figure=figure,
+            diagnosis=diagnose,
+            overwrite=overwrite,
+        ),
+        use_transform=use_transform,
+        options=build(AlignOptions, values),
         engine_options=build(EngineOptions, values),
         shown=Shown(as_json=as_json, quiet=quiet),
     )

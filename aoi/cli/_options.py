@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,15 +12,18 @@ C = TypeVar("C", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def from_class(kind: type, *, prefix: str = "") -> Callable[[C], C]:
+def from_class(kind: type, *, prefix: str = "", without: Collection[str] = ()) -> Callable[[C], C]:
     """Decorate a command with every option of a class, nested classes included.
 
     A nested class whose options mean the scene (``before``, ``after``) gives its own name to them
-    as a prefix; the others' names stand alone.
+    as a prefix; the others' names stand alone.  What ``without`` names has no meaning for the
+    command and keeps its default.
     """
 
     def decorate(command: C) -> C:
         for field, path, hint in reversed(list(_leaves(kind, prefix=prefix))):
+            if path in without:
+                continue
             command = click.option(
                 _flag(path),
                 _parameter(path),
@@ -44,7 +47,8 @@ def build(kind: type[T], values: Mapping[str, Any], *, prefix: str = "") -> T:
         if isinstance(hint, type) and is_dataclass(hint):
             filled[field.name] = build(hint, values, prefix=_nested(prefix, field.name))
         else:
-            filled[field.name] = values[_parameter(prefix + field.name)]
+            # What the command was decorated without keeps its default.
+            filled[field.name] = values.get(_parameter(prefix + field.name), field.default)
     return kind(**filled)
 
 

@@ -74,6 +74,14 @@ class Shown:
             self.note(line)
         self.note(f"report     {out / 'report.html'}")
 
+    def lines(self, told: dict[str, Any], lines: Sequence[str]) -> None:
+        """What was done, as lines for people or as JSON."""
+        if self.as_json:
+            click.echo(json.dumps({"status": told["status"], "exit_status": 0} | told))
+            return
+        for line in lines:
+            self.note(line)
+
     def drawn(self, case: Path, names: Sequence[Path]) -> None:
         """What was drawn again."""
         if self.as_json:
@@ -108,8 +116,8 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
     """The result in words made from its numbers, one fact a line."""
     from aoi.report import words
 
-    alignment, changes = result["alignment"], result["changes"]
-    seen = f"{words.share(result['observed']['share'])} of the area seen in both images"
+    changes = result["changes"]
+    seen = words.observed(result)
     lines = ["SIMULATED  not a real acquisition"] if result["simulated"] else []
     lines.append(f"area       {one_line(result['area']['name'])}")
     for role in ("before", "after"):
@@ -117,14 +125,7 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         text = f"{one_line(scene['file'])}, {words.date(scene) or 'date unknown'}"
         lines.append(f"{role:10} {text}")
     lines.append(f"observed   {seen}")
-    if alignment["ce90_px"] is None:
-        lines.append("alignment  not measured")
-    else:
-        lines.append(
-            f"alignment  {alignment['verdict']}: CE90 {alignment['ce90_px']:.2f} px = "
-            f"{alignment['ce90_m']:.2f} m on {alignment['held_out']} held-out windows "
-            f"({alignment['before_ce90_px']:.2f} px before)"
-        )
+    lines += _alignment_lines(result["alignment"])
     if changes["polygons"]:
         lines.append(
             f"changes    {words.count(changes['sites'], 'site')}, "
@@ -135,6 +136,26 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"changes    none found in the {seen}")
     lines += [f"warning    {one_line(w['message'])}" for w in result["warnings"]]
     return lines
+
+
+def _alignment_lines(alignment: dict[str, Any]) -> list[str]:
+    verdict = one_line(alignment["verdict"])
+    reason = alignment["accepted"]
+    accepted = [f"accepted   {one_line(reason)}"] if reason else []
+    if alignment["ce90_px"] is None:
+        found = f"{verdict}: none was found" if reason else "not measured"
+        return [f"alignment  {found}", *accepted]
+    crossed = "cross-validation" in (alignment["judged_by"] or "")
+    windows = "check points" if alignment["ties_file"] else "windows"
+    by = f"{'cross-validated' if crossed else 'held-out'} {windows}"
+    return [
+        f"alignment  {verdict}: CE90 {alignment['ce90_px']:.2f} px = {alignment['ce90_m']:.2f} m "
+        f"on the ground (median {alignment['median_px']:.2f} px), "
+        f"on {alignment['held_out']} {by}",
+        f"{'':10} of all {windows} CE90 {alignment['all_ce90_px']:.2f} px, "
+        f"{alignment['before_ce90_px']:.2f} px before the move",
+        *accepted,
+    ]
 
 
 def place_lines(place: Area) -> list[str]:

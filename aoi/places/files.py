@@ -32,12 +32,14 @@ class Outlines:
     """Single shapely polygons, two-dimensional; not checked for validity."""
 
     others: int
-    """How many points and lines were left out."""
+    """How many points and lines there are besides."""
 
     crs: Any
     """``pyproj.CRS``, or None where the file has none."""
 
     file: InputFile
+    lines: tuple[Any, ...] = ()
+    """Single shapely lines, two-dimensional."""
 
 
 def read_outlines(path: Path) -> Outlines:
@@ -107,7 +109,13 @@ def _sorted_out(path: Path, geometries: list[Any], crs: Any, file: InputFile) ->
         found = shapely.get_parts(found)
     found = found[~shapely.is_empty(found)]
     is_polygon = shapely.get_type_id(found) == shapely.GeometryType.POLYGON
-    return Outlines(tuple(found[is_polygon]), int((~is_polygon).sum()), crs, file)
+    is_line = np.isin(
+        shapely.get_type_id(found),
+        (shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING),
+    )
+    return Outlines(
+        tuple(found[is_polygon]), int((~is_polygon).sum()), crs, file, tuple(found[is_line])
+    )
 
 
 def _unreadable(path: Path, why: object) -> InputError:

@@ -71,7 +71,10 @@ class Contents:
     before: Picture
     after: Picture
     unobserved: tuple[BaseGeometry, ...]
-    """Where the area was not seen in both images, in map coordinates."""
+    """Where the area was not observed, in map coordinates."""
+
+    codes: frozenset[int]
+    """Codes of valid.tif that the map holds."""
 
     area: BaseGeometry
     """The area, in map coordinates."""
@@ -110,7 +113,7 @@ def read_contents(case: Path) -> Contents:
     with raster_environment():
         before = _read_preview(case / "rasters" / "before_preview.tif")
         after = _read_preview(case / "rasters" / "after_preview.tif")
-        unobserved = _read_unobserved(case / "rasters" / "valid.tif", frame)
+        unobserved, codes = _read_unobserved(case / "rasters" / "valid.tif", frame)
     return Contents(
         result=result,
         run=record.get("run", {}),
@@ -118,6 +121,7 @@ def read_contents(case: Path) -> Contents:
         before=before,
         after=after,
         unobserved=unobserved,
+        codes=codes,
         area=_area_on_map(area, frame),
         sites=_read_sites(case / "changes.gpkg", frame),
     )
@@ -218,7 +222,7 @@ def _read_preview(path: Path) -> Picture:
     return Picture(pixels=np.ascontiguousarray(pixels), transform=transform)
 
 
-def _read_unobserved(path: Path, frame: Frame) -> tuple[BaseGeometry, ...]:
+def _read_unobserved(path: Path, frame: Frame) -> tuple[tuple[BaseGeometry, ...], frozenset[int]]:
     with open_raster(path) as source:
         factor = max(1.0, max(source.shape) / _MASK_SIDE)
         rows, cols = (max(1, round(side / factor)) for side in source.shape)
@@ -228,7 +232,8 @@ def _read_unobserved(path: Path, frame: Frame) -> tuple[BaseGeometry, ...]:
     mask = codes != _OBSERVED
     coarse = Affine(a * across, b * along, c, d * across, e * along, f)
     found = shapes(mask.astype(np.uint8), mask=mask, transform=coarse)
-    return tuple(_on_map(shape(geometry), frame) for geometry, _ in found)
+    parts = tuple(_on_map(shape(geometry), frame) for geometry, _ in found)
+    return parts, frozenset(int(code) for code in np.unique(codes))
 
 
 def _area_on_map(geometry: Json, frame: Frame) -> BaseGeometry:

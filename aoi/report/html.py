@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from aoi.report import words
+from aoi.report import alignment, words
 from aoi.report.contents import Change, Contents
 from aoi.report.inventory import record_rows
 from aoi.report.maps import Plate
@@ -68,6 +68,7 @@ def page(contents: Contents, plates: Sequence[Plate]) -> str:
         passes=[figures[f"{name}.png"] for name in ("before", "after", "changes")],
         chips=[figure for name, figure in figures.items() if name.startswith("site_")],
         alignment=_alignment(contents.result),
+        residuals=figures.get("alignment.png"),
         certainty=words.certainty(contents.result),
         warnings=[_caution(item) for item in contents.result.get("warnings") or ()],
         steps=_steps(contents.result),
@@ -94,14 +95,15 @@ def _head(contents: Contents) -> dict[str, Any]:
         "dates": dates,
         "simulated": words.SIMULATED if record["simulated"] else "",
         "georeferenced": bool(record["georeferenced"]),
+        "acceptance": alignment.acceptance(record),
         "finding": _MEASURE.split(words.finding(record)),
         "status": words.clean(record.get("status")),
         "facts": [
             ("Sites", f"{changes['sites']:,}"),
             ("Outlines", f"{changes['polygons']:,}"),
             ("Area outlined", words.area(changes["area_m2"]) if changes["polygons"] else "none"),
-            ("Seen in both images", words.share(observed.get("share"))),
-            ("Alignment", words.clean(record["alignment"].get("verdict")) or "unknown"),
+            ("Observed", words.share(observed.get("share"))),
+            ("Alignment", _verdict(record)),
             (
                 "False-alarm rate",
                 "not certified"
@@ -186,28 +188,20 @@ def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str]:
 
 
 def _alignment(record: Mapping[str, Json]) -> dict[str, Any]:
-    found = record["alignment"]
-    both = [("CE90 of the check points", "ce90"), ("Median", "median"), ("RMSE", "rmse")]
-    rows = [
-        (name, _pixels(found.get(f"{key}_px")), _ground(found.get(f"{key}_m")))
-        for name, key in both
-    ]
-    rows.append(("NMAD", _pixels(found.get("nmad_px")), _ground(found.get("nmad_m"))))
-    rows.append(("CE90 before the warp", _pixels(found.get("before_ce90_px")), ""))
-    shift = found.get("shift_px")
-    if shift:
-        mean = f"{shift[0]:.2f} rows, {shift[1]:.2f} columns"
-        rows.append(("Mean shift applied", mean, _ground(found.get("shift_m"))))
-    line = words.alignment(record)
+    line = alignment.alignment(record)
     return {
         "line": line[:1].upper() + line[1:],
-        "meaning": words.alignment_meaning(record),
-        "rows": rows,
-        "ties": words.plain(found.get("ties")),
-        "held_out": words.plain(found.get("held_out")),
-        "model": words.clean(found.get("model")) or "unknown",
-        "moving": words.clean(found.get("moving")) or "unknown",
+        "meaning": alignment.meaning(record),
+        "reason": alignment.reason_given(record),
+        "remarks": alignment.remarks(record),
+        "rows": alignment.rows(record),
+        "method": alignment.method(record),
     }
+
+
+def _verdict(record: Mapping[str, Json]) -> str:
+    verdict = words.clean(record["alignment"].get("verdict"))
+    return "refused, accepted" if verdict == "accepted" else verdict or "unknown"
 
 
 def _steps(record: Mapping[str, Json]) -> list[dict[str, Any]]:
@@ -262,15 +256,10 @@ def _coordinate_digits(pixel: Json) -> int:
 
 
 def _caution(item: Mapping[str, Json]) -> dict[str, str]:
-    return {"code": words.clean(item.get("code")), "message": words.clean(item.get("message"))}
-
-
-def _pixels(value: Json) -> str:
-    return "not measured" if value is None else f"{words.fine(value)} px"
-
-
-def _ground(value: Json) -> str:
-    return "" if value is None else f"{words.fine(value)} m"
+    return {
+        "code": words.clean(item.get("code")),
+        "message": words.clean(item.get("message"), longest=2000),
+    }
 
 
 def _tenths(value: Json) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import shapely
 from PIL import Image
 
 from aoi.report import words
+from aoi.report.alignment import alignment
 from aoi.report.contents import Contents, Site, cropped, write_whole
 from aoi.report.findings import best_corner, draw_findings, extents_of, place_numbers
 from aoi.report.labels import Box
@@ -51,13 +53,26 @@ def draw_maps(contents: Contents) -> tuple[Plate, ...]:
 
 
 def write_maps(plates: Sequence[Plate], folder: Path) -> tuple[Path, ...]:
-    """Write figures to a folder, each whole or not at all; chips of an earlier drawing go."""
+    """Write figures to a folder, each whole or not at all; those of an earlier drawing go."""
     folder.mkdir(exist_ok=True)
     written = tuple(write_whole(folder / plate.name, plate.png) for plate in plates)
     for path in folder.iterdir():
-        if re.fullmatch(r"site_\d+\.png", path.name) and path not in written:
+        if re.fullmatch(r"(site_\d+|alignment)\.png", path.name) and path not in written:
             path.unlink()
     return written
+
+
+def alignment_plate(contents: Contents, png: bytes) -> Plate:
+    """The figure of the alignment, which is drawn elsewhere, as one of the case's."""
+    with Image.open(io.BytesIO(png)) as image:
+        drawn = image.convert("RGB")
+    line = alignment(contents.result)
+    caption = (
+        f"{line[:1].upper()}{line[1:]}. Arrows show the move that was applied, colours what it "
+        "leaves at each window; the plots show the errors before and after it."
+    )
+    alt = f"Map of the windows that were matched, with plots of their errors. {caption}"
+    return Plate(name="alignment.png", image=drawn, png=png, caption=caption, alt=alt)
 
 
 @contextmanager

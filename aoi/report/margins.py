@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from aoi.report import words
+from aoi.report.alignment import acceptance, alignment
 from aoi.report.contents import Contents
 from aoi.report.fonts import font_for
 from aoi.report.layers import COLOURS, OTHER
@@ -16,6 +17,9 @@ from aoi.report.sheet import INK, MUTED, RED, UNSEEN, Line, font, text_width
 from imagery.record import Json
 
 Swatch = tuple[str, str]  # what it stands for, its label
+
+UNALIGNED = 4
+"""The code of valid.tif where both images show a place but don't lie on one another there."""
 
 BLANK: Swatch = ("blank", "no image here")
 
@@ -73,10 +77,14 @@ def foot(
         lines += _scene_lines(
             record["scenes"][role], role, shown=role in roles, size=size, first=role == roles[0]
         )
+    if accepted := acceptance(record):
+        lines.append(
+            Line(text=accepted, size=size + 0.5, bold=True, colour=RED, gap=0.03, whole=True)
+        )
     calibration = words.clean(record["changes"].get("calibration")) or "uncalibrated"
     lines.append(
         Line(
-            text=f"{words.alignment(record)} · scores {calibration} · twopass "
+            text=f"{alignment(record)} · scores {calibration} · twopass "
             f"{words.clean(record['software'].get('twopass'))}",
             size=size,
             colour=MUTED,
@@ -107,8 +115,16 @@ def swatches(contents: Contents) -> list[Swatch]:
         entries.append(("other", "visible difference"))
     entries.append(("area", "area of interest"))
     if contents.unobserved:
-        entries.append(("unobserved", "not seen in both images"))
+        entries.append(("unobserved", _unobserved(contents)))
     return entries
+
+
+def _unobserved(contents: Contents) -> str:
+    """Why places are hatched."""
+    unseen = any(0 < code < UNALIGNED for code in contents.codes)
+    if UNALIGNED not in contents.codes:
+        return "not seen in both images"
+    return f"not seen in both images, or {words.UNALIGNED}" if unseen else words.UNALIGNED
 
 
 def legend_rows(
@@ -172,8 +188,10 @@ def about(contents: Contents, *, subject: str) -> Mapping[str, str]:
         "Copyright": "; ".join(credits),
         "Software": f"twopass {words.clean(record['software'].get('twopass'))}",
     }
-    if record["simulated"]:
-        notes["Description"] = words.SIMULATED
+    marks = [words.SIMULATED] if record["simulated"] else []
+    marks += [accepted] if (accepted := acceptance(record)) else []
+    if marks:
+        notes["Description"] = ". ".join(marks)
     return notes
 
 

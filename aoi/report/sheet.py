@@ -45,6 +45,9 @@ class Line:
     gap: float = 0.0
     """Inches of white above it."""
 
+    whole: bool = False
+    """Whether it is never cut, however many lines it takes."""
+
     @property
     def height(self) -> float:
         """Inches, with the white above."""
@@ -73,12 +76,15 @@ def text_width(text: str, *, size: float, bold: bool = False) -> float:
 
 
 def set_lines(lines: Iterable[Line], *, width: float) -> tuple[Line, ...]:
-    """Wrap lines to a width in inches; the fifth line of one text and all after it are cut."""
+    """Wrap lines to a width in inches.
+
+    The fifth line of one text and all after it are cut, unless it is to stay whole.
+    """
     done: list[Line] = []
     for line in lines:
         ready = replace(line, text=drawable(line.text, bold=line.bold))
         parts = _wrap(ready, width)
-        if len(parts) > _MOST_LINES:
+        if len(parts) > _MOST_LINES and not line.whole:
             parts = [*parts[: _MOST_LINES - 1], parts[_MOST_LINES - 1][:-1].rstrip() + "…"]
         done += [
             replace(ready, text=part, gap=line.gap if n == 0 else 0.0)

@@ -16,6 +16,9 @@ from imagery.record import Json
 SIMULATED = "SIMULATED IMAGE — not a real acquisition"
 NOT_GEOREFERENCED = "not georeferenced"
 
+UNALIGNED = "not aligned well enough"
+"""The reason why a place that both images show was not observed."""
+
 _MOST_ITEMS = 12
 
 DIRECTIONS = {
@@ -124,67 +127,41 @@ def licence(scene: Mapping[str, Json]) -> str:
     return f"licence: {text}" if text else "licence unknown"
 
 
-def alignment(record: Mapping[str, Json]) -> str:
-    """The line on how well the two images lie on one another."""
-    found = record["alignment"]
-    verdict = clean(found.get("verdict"))
-    pixels, metres = found.get("ce90_px"), found.get("ce90_m")
-    if verdict == "not measured" or pixels is None:
-        return "alignment not measured"
-    ground = "" if metres is None else f" = {fine(metres)} m"
-    return f"aligned to {fine(pixels)} px{ground} (CE90), {verdict}"
+def observed(record: Mapping[str, Json]) -> str:
+    """How much of the area was observed, and what that means in this case."""
+    return f"{share(record['observed'].get('share'))} of the area {seen(record)}"
 
 
-def alignment_meaning(record: Mapping[str, Json]) -> str:
-    """What the verdict on the alignment means for a reader of the outlines."""
-    found = record["alignment"]
-    limits = found.get("limits") or {}
-    trusted = number(limits.get("trusted_px"), digits=2)
-    usable = number(limits.get("usable_px"), digits=2)
-    verdict = clean(found.get("verdict"))
-    if verdict == "trusted":
-        return (
-            "Nine in ten of the check points, which were held out of the fit, agree to within this "
-            f"distance, below the limit of {trusted} px. An outline no wider than that can still "
-            "be an edge that doesn't quite lie on itself."
-        )
-    if verdict == "usable":
-        return (
-            f"The residual is above {trusted} px, below which an alignment is trusted, and not "
-            f"above {usable} px. Narrow outlines along the edges of buildings and roads may be "
-            "misalignment rather than a difference on the ground."
-        )
-    return (
-        "How well the two images lie on one another could not be measured. Any outline along an "
-        "edge may be misalignment rather than a difference on the ground."
-    )
+def seen(record: Mapping[str, Json]) -> str:
+    """What a place has in common with all that were observed."""
+    reasons = record["observed"].get("reasons") or {}
+    return "seen in both images" + (" and well aligned" if UNALIGNED in reasons else "")
 
 
 def finding(record: Mapping[str, Json]) -> str:
     """The sentence on what was found: numbers, hedged, never without the share that was seen."""
-    changes, observed = record["changes"], record["observed"]
-    seen = f"in the {share(observed.get('share'))} of the area seen in both images"
-    if observed.get("share") is None:
-        seen = "in the part of the area seen in both images, whose share is unknown"
+    changes = record["changes"]
+    where = f"in the {observed(record)}"
+    if record["observed"].get("share") is None:
+        where = f"in the part of the area {seen(record)}, whose share is unknown"
     if not changes["polygons"]:
-        return f"No visible difference above the cut was found {seen}."
+        return f"No visible difference above the cut was found {where}."
     pieces = ""
     if changes["polygons"] != changes["sites"]:
         pieces = f" ({count(changes['polygons'], 'outline')})"
     return (
         f"{count(changes['sites'], 'site')}{pieces} with visible difference, covering "
-        f"{area(changes.get('area_m2'))}, {seen}."
+        f"{area(changes.get('area_m2'))}, {where}."
     )
 
 
 def found_briefly(record: Mapping[str, Json]) -> str:
     """The finding in a few words, for a map: with the share that was seen."""
-    changes, observed = record["changes"], record["observed"]
-    seen = f"{share(observed.get('share'))} of the area seen in both images"
+    changes = record["changes"]
     if not changes["polygons"]:
-        return f"no visible difference above the cut · {seen}"
+        return f"no visible difference above the cut · {observed(record)}"
     covered = area(changes.get("area_m2"), spelled=True)
-    return f"{count(changes['sites'], 'site')}, {covered} · {seen}"
+    return f"{count(changes['sites'], 'site')}, {covered} · {observed(record)}"
 
 
 def certainty(record: Mapping[str, Json]) -> str:

@@ -2,32 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from imagery.coregister._match import band_mask, match_windows
+from imagery.coregister._match import Matches, band_mask, match_windows
 
-Scalar = TypeVar("Scalar", bound=np.generic)
-
-_PEAKS = 3
+_PEAKS = 5
 _APART = 3
 """Pixels around a peak that belong to it."""
 
+_SURE = 0.6
+"""Share of the windows that must agree with a candidate for no other to be tried."""
 
-@dataclass(frozen=True, kw_only=True)
+_RIVAL = 0.5
+"""A move is a rival of the best if so many times as many windows agree with it."""
+
+_PERIOD = 128
+"""Farther away than this, px, a move is no rival: rows of trees and of houses repeat more closely,
+and no two images come so far from their place by chance."""
+
+_VOTERS = 300
+"""Windows that are enough to compare candidates."""
+
+NEAR = 2
+"""A window agrees that finds no further move of more than so many px."""
+
+MIN_SUPPORT = 0.10
+"""Share of textured windows that must agree with one move; unrelated scenes reach 1 to 3 %."""
+
+_CHANCE = 1e-5
+"""And so many that chance would bring them together less often than this."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CoarseShift:
     """The best whole-pixel move on the reduced image, and how it was supported."""
 
     shift: tuple[int, int]
-    support: float
-    """Share of the textured windows that agree with it."""
+    matches: Matches
+    """Windows matched around it, over the whole image."""
 
-    windows: int
-    """Textured windows that could judge."""
+    agreeing: int
+    """Textured windows that agree with it."""
+
+    chance: float
+    """Share of the windows that would agree with a wrong move."""
+
+    rival: tuple[int, int] | None = None
+    """Another move with which nearly as many windows agree: what is seen repeats itself."""
+
+    @property
+    def windows(self) -> int:
+        """Textured windows, which could judge."""
+        return int(self.matches.textured.sum())
+
+    @property
+    def support(self) -> float:
+        """Share of them that agree."""
+        return self.agreeing / self.windows if self.windows else 0.0
+
+    @property
+    def sure(self) -> bool:
+        """Whether most windows agree, so that no other candidate needs to be tried."""
+        return self.support >= _SURE and self.significant
+
+    @property
+    def significant(self) -> bool:
+        """Whether so many agree as chance doesn't bring together."""
+        return self.support >= MIN_SUPPORT and self._by_chance(self.agreeing) < _CHANCE
+
+    @property
+    def could_tell(self) -> bool:
+        """Whether there are so many windows that half of them would be significant."""
+        return self._by_chance(self.windows / 2) < _CHANCE
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """What is larger, the more it is to be believed."""
+        # Of insignificant ones the first stays, which had most windows to tell.
+        return self.significant, self.support if self.significant else 0.0
+
+    def _by_chance(self, agreeing: float) -> float:
+        """How often as many windows would agree with a wrong move."""
+        from scipy.stats import binom
+
+        # Windows overlap by half: about every second one is a witness of its own.
+        witnesses = self.windows // 2
+        return float(binom.sf(agreeing // 2 - 1, witnesses, self.chance)) if witnesses else 1.0
 
 
 def coarse_shift(
@@ -41,14 +106,27 @@ def coarse_shift(
     double-angle gradient ``(gx + i gy)²`` (blind to the sign of contrast), and no move at all.
     Windows then vote: the candidate with which most of them agree wins.
     """
-    candidates = [(0, 0)]
-    for surface in (
-        _intensity_correlation(reference, moving, valid),
-        _gradient_correlation(reference, moving, valid),
-    ):
-        candidates += _peaks(surface)
-    votes = [_votes(reference, moving, valid, shift=shift) for shift in dict.fromkeys(candidates)]
-    return max(votes, key=lambda vote: vote.support * vote.windows)
+    vote = partial(_vote, reference, moving, valid)
+    peaks = _peaks(_intensity_correlation(reference, moving, valid))
+    rough = [vote(shift=shift, most=_VOTERS) for shift in dict.fromkeys([(0, 0), *peaks])]
+    best = max(rough, key=lambda found: found.agreeing)
+    if not best.sure:
+        peaks = _peaks(_gradient_correlation(reference, moving, valid))
+        rough += [vote(shift=shift, most=_VOTERS) for shift in peaks]
+        best = max(rough, key=lambda found: found.agreeing)
+    rivals = [
+        found.shift
+        for found in rough
+        if found.significant
+        and found.agreeing > _RIVAL * best.agreeing
+        and 2 * NEAR < _distance(found.shift, best.shift) <= _PERIOD
+    ]
+    rival = min(rivals, key=lambda shift: _distance(shift, best.shift)) if rivals else None
+    return replace(vote(shift=best.shift), rival=rival)
+
+
+def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return max(abs(one[0] - other[0]), abs(one[1] - other[1]))
 
 
 def _intensity_correlation(
@@ -125,48 +203,38 @@ def _peaks(surface: NDArray[np.float32]) -> list[tuple[int, int]]:
     return found
 
 
-def _votes(
+def _vote(
     reference: NDArray[np.float32],
     moving: NDArray[np.float32],
     valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     *,
     shift: tuple[int, int],
+    most: int | None = None,
 ) -> CoarseShift:
-    """How many windows find no further move of more than 2 px after ``shift``."""
+    """How many windows, ``most`` of them if given, find no further move after ``shift``."""
     rows, cols = reference.shape
-    moved = _moved(moving, shift)
-    moved_valid = _moved(valid[1], shift)
     size = 64 if min(rows, cols) >= 192 else 32
     search = size // 4
-    tops = np.arange(search, rows - size - search + 1, size // 2)
-    lefts = np.arange(search, cols - size - search + 1, size // 2)
-    if not (len(tops) and len(lefts)):
-        return CoarseShift(shift=shift, support=0.0, windows=0)
+    # Only where the windows of both lie inside their images.
+    tops, lefts = (
+        np.arange(max(0, move), count - size + min(0, move) + 1, size // 2)
+        for count, move in ((rows, shift[0]), (cols, shift[1]))
+    )
     top, left = (a.ravel() for a in np.meshgrid(tops, lefts, indexing="ij"))
-    step = -(-len(top) // 400)  # four hundred windows are enough to vote
+    every = max(1, -(-len(top) // most)) if most else 1
+    top, left = top[::every], left[::every]
+    moves = np.tile(np.array(shift, np.intp), (len(top), 1))
     matches = match_windows(
-        reference,
-        moved,
-        (valid[0], moved_valid),
-        tops=top[::step],
-        lefts=left[::step],
-        size=size,
-        search=search,
+        reference, moving, valid, tops=top, lefts=left, size=size, search=search, moves=moves
     )
-    agree = matches.textured & (np.abs(matches.shift).max(axis=1) <= 2)
-    textured = int(matches.textured.sum())
+    agree = (
+        matches.textured
+        & (matches.coherence > 0)
+        & (np.abs(matches.shift - shift).max(axis=1) <= NEAR)
+    )
     return CoarseShift(
-        shift=shift, support=float(agree.sum() / textured) if textured else 0.0, windows=textured
+        shift=shift,
+        matches=matches,
+        agreeing=int(agree.sum()),
+        chance=((2 * NEAR + 1) / (2 * search + 1)) ** 2,
     )
-
-
-def _moved(image: NDArray[Scalar], shift: tuple[int, int]) -> NDArray[Scalar]:
-    moved = np.zeros_like(image)
-    rows, cols = image.shape
-    r, c = shift
-    if abs(r) >= rows or abs(c) >= cols:
-        return moved
-    moved[max(r, 0) : rows + min(r, 0), max(c, 0) : cols + min(c, 0)] = image[
-        max(-r, 0) : rows + min(-r, 0), max(-c, 0) : cols + min(-c, 0)
-    ]
-    return moved

@@ -8,26 +8,44 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from imagery.coregister._spectra import (
+    cut_windows,
+    fit_planes,
+    highest_near,
+    structure,
+    whitened_products,
+)
+
 LOWEST, HIGHEST = 0.02, 0.35
 """Frequencies used, in cycles/px: below is illumination, above is aliased and noise."""
 
-_WHITENING = 0.25
-"""Power of a frequency's strength that remains its weight: 0 is pure phase, which noise drowns;
-1 is plain correlation, which large bright fields alone decide."""
+_ITERATIONS = 6
+_CHORD = 0.6
+"""Residual of the phase, as a chord of the unit circle, at which a frequency's weight has halved,
+in the later rounds."""
 
-_ITERATIONS = 8
-_CAUCHY = 0.6
-"""Phase residual, in radians, at which a frequency's weight has halved, in the later rounds."""
-
-_MIN_COMMON = 0.6
+MIN_COMMON = 0.6
 """Share of a window that must be valid in both scenes."""
+
+_STRUCTURE = 3.0
+"""A window has texture where its power stands so many times above that of the noise."""
+
+BALANCE = 0.1
+"""Curvature of a match's maximum along its lesser direction, in units of that along the other, at
+the least: stripes of a sensor, or a road, fit all along themselves."""
+
+_BATCH = 64
+"""Windows transformed at a time: 64 of 64 px fill a processor's cache."""
+
+_DECOYS = 128
+"""Decoys a call, about."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matches:
     """Shifts of windows: the move, (rows, cols) in px, that brings ``moving`` onto ``reference``.
 
-    All arrays have one entry a window, in the order of the windows asked for.
+    All arrays but the last have one entry a window, in the order of the windows asked for.
     """
 
     row: NDArray[np.float64]
@@ -38,13 +56,16 @@ class Matches:
     """Shape (windows, 2)."""
 
     covariance: NDArray[np.float64]
-    """Shape (windows, 2, 2), in px²: curvature of the phase fit times its residual."""
+    """Shape (windows, 2, 2), in px²: what the fit alone tells of its own error."""
 
     coherence: NDArray[np.float64]
-    """Length of the mean aligned phase vector, 0 (unrelated) to 1 (the same)."""
+    """How well the windows agree once moved; of phases, the length of the mean aligned vector."""
 
     textured: NDArray[np.bool_]
     """Whether both windows hold structure above their noise, and enough valid pixels."""
+
+    decoys: NDArray[np.float64]
+    """The coherence of windows matched with another place's; fewer than there are windows."""
 
 
 def match_windows(
@@ -56,7 +77,7 @@ def match_windows(
     lefts: NDArray[np.intp],
     size: int,
     search: int,
-    against: NDArray[np.intp] | None = None,
+    moves: NDArray[np.intp] | None = None,
 ) -> Matches:
     """Measure the shift of square windows of two images of one frame.
 
@@ -65,6 +86,9 @@ def match_windows(
     IEEE TGRS 39(10), eq. 7) by maximising the mean cosine of the residual phase.  Least squares of
     the wrapped phase would be drawn to whole pixels where noise is strong.
 
+    Windows are also matched with those of other places: what coherence unrelated ground
+    reaches tells which matches to believe.
+
     Parameters
     ----------
     reference, moving
@@ -72,43 +96,148 @@ def match_windows(
     valid
         True where usable, of ``reference`` and ``moving``.
     tops, lefts
-        First row and column of each window; every window must stay ``search`` px inside.
+        First row and column of each window in ``reference``.
     size
         Side of a window in px.
     search
-        Largest whole-pixel move looked for, in px, at most half of ``size``.
-    against
-        For each window of ``reference``, the number of the window of ``moving`` to match it with;
-        its own by default.  Another place's windows tell what coherence unrelated ground reaches.
+        Largest whole-pixel move looked for around ``moves``, in px, at most half of ``size``.
+    moves
+        The whole-pixel move from which the search of each window starts; shape (windows, 2).
     """
-    own_tops, own_lefts = tops, lefts
-    if against is not None:
-        own_tops, own_lefts = tops[against], lefts[against]
-    view = np.lib.stride_tricks.sliding_window_view
+    reference, moving = np.ascontiguousarray(reference), np.ascontiguousarray(moving)
+    valid = np.ascontiguousarray(valid[0]), np.ascontiguousarray(valid[1])
+    tops, lefts = np.ascontiguousarray(tops), np.ascontiguousarray(lefts)
     taper = _hann(size)
-    first = view(reference, (size, size))[tops, lefts]
-    first_valid = view(valid[0], (size, size))[tops, lefts]
-    views = view(moving, (size, size)), view(valid[1], (size, size))
-    a = _spectrum(first, first_valid, taper)
-    b = _spectrum(views[0][own_tops, own_lefts], views[1][own_tops, own_lefts], taper)
-    whole = _whole_pixel_peak(a * b.conj(), size=size, search=search)
-    moved_tops, moved_lefts = own_tops - whole[:, 0], own_lefts - whole[:, 1]
-    second = views[0][moved_tops, moved_lefts]
-    second_valid = views[1][moved_tops, moved_lefts]
-    common = first_valid & second_valid
-    a, b = _spectrum(first, common, taper), _spectrum(second, common, taper)
-    fraction, covariance, coherence = _phase_plane(a * b.conj(), size=size)
-    textured = (
-        (common.mean(axis=(1, 2)) >= _MIN_COMMON) & _structured(a, size) & _structured(b, size)
+    own = np.arange(len(tops))
+    moves = np.zeros((len(tops), 2), np.intp) if moves is None else np.array(moves, order="C")
+    first, second, share = _spectra(reference, moving, valid, tops, lefts, moves, taper)
+    whole = _peaks(first, second, own, search)
+    away = np.flatnonzero(whole.any(axis=1))
+    if len(away):
+        moves[away] += whole[away]
+        first[away], second[away], share[away] = _spectra(
+            reference, moving, valid, tops[away], lefts[away], moves[away], taper
+        )
+    mask = band_mask(size, size)
+    still = np.zeros((len(tops), 2))
+    fraction, covariance, coherence, balance = fit_planes(
+        first, second, own, mask, still, _CHORD, _ITERATIONS
     )
+    textured = _textured(first, second, share, size)
     return Matches(
         row=tops.astype(np.float64) + (size - 1) / 2,
         col=lefts.astype(np.float64) + (size - 1) / 2,
-        shift=whole + fraction,
+        shift=moves + fraction,
         covariance=covariance,
-        coherence=coherence,
+        # What one direction alone tells is no place.
+        coherence=np.where(balance >= BALANCE, coherence, 0.0),
+        decoys=_decoys(first, second, tops, lefts, textured, size=size, search=search),
         textured=textured,
     )
+
+
+def _decoys(
+    first: NDArray[np.complex64],
+    second: NDArray[np.complex64],
+    tops: NDArray[np.intp],
+    lefts: NDArray[np.intp],
+    textured: NDArray[np.bool_],
+    *,
+    size: int,
+    search: int,
+) -> NDArray[np.float64]:
+    """Coherence of windows matched with windows that share no ground with them."""
+    chosen, other = decoy_pairs(tops, lefts, textured, size=size)
+    if not len(chosen):
+        return np.zeros(0)
+    one = np.ascontiguousarray(first[chosen])
+    start = _peaks(one, second, other, search).astype(np.float64)
+    mask = band_mask(size, size)
+    coherence: NDArray[np.float64] = fit_planes(
+        one, second, other, mask, start, _CHORD, _ITERATIONS
+    )[2]
+    return coherence
+
+
+def decoy_pairs(
+    tops: NDArray[np.intp], lefts: NDArray[np.intp], textured: NDArray[np.bool_], *, size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of windows, and of windows of another place to match them with; both textured."""
+    count = len(tops)
+    # As far apart in the list as can be: windows come in rows.
+    against = np.roll(np.arange(count), count // 2)
+    apart = np.maximum(np.abs(tops - tops[against]), np.abs(lefts - lefts[against])) >= size
+    chosen = np.flatnonzero(textured & textured[against] & apart)
+    chosen = chosen[:: max(1, len(chosen) // _DECOYS)]
+    return chosen, against[chosen]
+
+
+def textured_windows(
+    reference: NDArray[np.float32],
+    moving: NDArray[np.float32],
+    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    *,
+    tops: NDArray[np.intp],
+    lefts: NDArray[np.intp],
+    size: int,
+    moves: NDArray[np.intp],
+) -> NDArray[np.bool_]:
+    """Whether both windows of each place hold structure, and enough valid pixels."""
+    images = np.ascontiguousarray(reference), np.ascontiguousarray(moving)
+    masks = np.ascontiguousarray(valid[0]), np.ascontiguousarray(valid[1])
+    moves = np.ascontiguousarray(moves)
+    spectra = _spectra(*images, masks, tops, lefts, moves, _hann(size))
+    return _textured(*spectra, size)
+
+
+def _textured(
+    first: NDArray[np.complex64],
+    second: NDArray[np.complex64],
+    share: NDArray[np.float64],
+    size: int,
+) -> NDArray[np.bool_]:
+    return np.asarray((share >= MIN_COMMON) & _structured(first, size) & _structured(second, size))
+
+
+def _spectra(
+    reference: NDArray[np.float32],
+    moving: NDArray[np.float32],
+    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    tops: NDArray[np.intp],
+    lefts: NDArray[np.intp],
+    moves: NDArray[np.intp],
+    taper: NDArray[np.float32],
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.float64]]:
+    """Spectra of both windows of each place, and the share of it that both show."""
+    size = len(taper)
+    shape = len(tops), size, size // 2 + 1
+    first, second = np.empty(shape, np.complex64), np.empty(shape, np.complex64)
+    share = np.empty(len(tops))
+    for start in range(0, len(tops), _BATCH):
+        batch = slice(start, start + _BATCH)
+        one, two, share[batch] = cut_windows(
+            reference, moving, *valid, tops[batch], lefts[batch], moves[batch], taper
+        )
+        first[batch] = fft.rfft2(one)
+        second[batch] = fft.rfft2(two)
+    return first, second, share
+
+
+def _peaks(
+    first: NDArray[np.complex64],
+    second: NDArray[np.complex64],
+    against: NDArray[np.intp],
+    search: int,
+) -> NDArray[np.intp]:
+    """The whole-pixel move at which each whitened correlation is highest; shape (windows, 2)."""
+    size = first.shape[1]
+    mask = band_mask(size, size)
+    found = np.empty((len(first), 2), np.intp)
+    for start in range(0, len(first), _BATCH):
+        batch = slice(start, start + _BATCH)
+        products = whitened_products(first[batch], second, against[batch], mask)
+        found[batch] = highest_near(fft.irfft2(products, s=(size, size)), search)
+    return found
 
 
 def frequencies(rows: int, cols: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -132,71 +261,9 @@ def _hann(size: int) -> NDArray[np.float32]:
     return np.outer(ramp, ramp).astype(np.float32)
 
 
-def _spectrum(
-    windows: NDArray[np.float32], valid: NDArray[np.bool_], taper: NDArray[np.float32]
-) -> NDArray[np.complex64]:
-    weight = taper * valid
-    total = weight.sum(axis=(1, 2), keepdims=True)
-    mean = (windows * weight).sum(axis=(1, 2), keepdims=True) / np.maximum(total, 1e-6)
-    spectrum: NDArray[np.complex64] = fft.rfft2((windows - mean) * weight).astype(np.complex64)
-    return spectrum
-
-
-def _whole_pixel_peak(cross: NDArray[np.complex64], *, size: int, search: int) -> NDArray[np.intp]:
-    whitened = cross * band_mask(size, size) * (np.abs(cross) + 1e-12) ** (_WHITENING - 1)
-    surface = fft.irfft2(whitened, s=(size, size))
-    reach = np.arange(-search, search + 1)
-    near = surface[:, reach[:, None], reach[None, :]].reshape(len(surface), -1)
-    best = near.argmax(axis=1)
-    return np.stack([reach[best // len(reach)], reach[best % len(reach)]], axis=1)
-
-
-def _phase_plane(
-    cross: NDArray[np.complex64], *, size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Shift (n, 2), covariance (n, 2, 2) and coherence (n,) from cross-power spectra."""
-    by_row, by_col = frequencies(size, size)
-    mask = band_mask(size, size)
-    k = 2 * np.pi * np.stack([np.broadcast_to(f, mask.shape)[mask] for f in (by_row, by_col)])
-    flat = cross[:, mask]
-    strength = np.abs(flat) ** _WHITENING
-    unit = flat / (np.abs(flat) + 1e-12)
-    total = np.maximum(strength.sum(axis=1), 1e-12)
-    spread = np.einsum("nf,if,jf->nij", strength, k, k, optimize=True)
-    shift, weight = np.zeros((len(flat), 2)), strength
-    for number in range(_ITERATIONS):
-        # Moving by t turns the phase by -k.t; what is left over is fitted again.
-        turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
-        if number >= _ITERATIONS // 2:
-            # Near the maximum, what a second surface in the window says loses its weight.
-            weight = strength / (1 + (np.angle(turned) / _CAUCHY) ** 2)
-            spread = np.einsum("nf,if,jf->nij", weight, k, k, optimize=True)
-        agreement = (weight * turned.real).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
-        # The expected curvature of the maximum, which noise lowers but doesn't tilt.
-        curvature = np.maximum(agreement, 0.05)[:, None, None] * spread
-        slope = -np.einsum("nf,nf,if->ni", weight, turned.imag, k, optimize=True)
-        shift += np.clip(_solve(curvature, slope), -0.5, 0.5)
-    turned = unit * np.exp(1j * (shift @ k).astype(np.float32))
-    coherence = (strength * turned.real).sum(axis=1) / total
-    scatter = (weight * turned.imag) ** 2
-    # The taper leaves about one independent frequency in 2.25 (Hann, in two directions).
-    middle = 2.25 * np.einsum("nf,if,jf->nij", scatter, k, k, optimize=True)
-    inverse = np.linalg.pinv(np.maximum(coherence, 0.05)[:, None, None] * spread)
-    return shift, inverse @ middle @ inverse, coherence
-
-
-def _solve(normal: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    ridge = 1e-9 * (1 + np.trace(normal, axis1=1, axis2=2))[:, None, None] * np.eye(2)
-    solved: NDArray[np.float64] = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
-    return solved
-
-
-def _structured(spectrum: NDArray[np.complex64], size: int) -> NDArray[np.bool_]:
+def _structured(spectra: NDArray[np.complex64], size: int) -> NDArray[np.bool_]:
     """Whether the frequencies used stand above those where only noise is left."""
     by_row, by_col = frequencies(size, size)
     radius = np.hypot(by_row, by_col)
-    power = np.abs(spectrum) ** 2
-    signal = power[:, band_mask(size, size) & (radius < 0.25)].mean(axis=1)
-    noise = power[:, radius > 0.45].mean(axis=1)
-    found: NDArray[np.bool_] = (signal > 3 * noise) & (signal > 0)
-    return found
+    ratio = structure(spectra, band_mask(size, size) & (radius < 0.25), radius > 0.45)
+    return np.asarray(ratio > _STRUCTURE)

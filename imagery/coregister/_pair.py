@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 
 from imagery.bands import BandPairs
 from imagery.blocks import Window
-from imagery.coregister._coarse import coarse_shift
 from imagery.errors import InputError
-from imagery.grid import Plan
+from imagery.grid import Plan, same_lattice
 from imagery.raster import Raster
+from imagery.read import block_means, read_window
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
-from imagery.warp import crop, warp_window
+from imagery.warp import combined, crop, warp_window
 
-_COARSE_SIDE = 1024
-_WINDOWS = 2500
+COARSE_SIDE = 1024
+"""Longest side of the reduced image, px."""
+
+_WINDOWS = 1600
 """Windows measured, about, where the area is large enough for them."""
+
+Similarity = Literal["phase", "gradient phase", "information"]
+"""By what windows are compared: the phase of their intensities; that of the strength of their
+gradients, for which contrast may be reversed; mutual information."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +48,16 @@ class MatchPair:
     size: int
     """Side of a window in px."""
 
+    similarity: Similarity = "phase"
+    coarseness: int = 1
+    """Pixels of the grid, each way, for one of those that windows are made of."""
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """top, left, bottom, right of the area."""
+        area = self.area
+        return float(area.top), float(area.left), float(area.bottom), float(area.right)
+
     @property
     def step(self) -> int:
         """Distance between windows: half a window, or as much as some thousands of them need."""
@@ -50,36 +69,134 @@ class MatchPair:
     def block(self) -> int:
         """Side in px of the blocks in which windows are held out."""
         longest = max(self.area.shape)
-        return max(2 * self.size, -(-longest // 12))
+        return max(2 * self.size * self.coarseness, -(-longest // 12))
+
+    def as_matched(self) -> MatchPair:
+        """The pair on the grid whose pixels windows are made of."""
+        if self.coarseness == 1:
+            return self
+        grid, window = coarse_grid(self.grid, self.area, factor=self.coarseness)
+        return replace(self, grid=grid, area=window, coarseness=1)
+
+    @property
+    def same_pixels(self) -> bool:
+        """Whether the pixels of both scenes are those of the grid."""
+        scenes = self.still, self.moving
+        return all(not isinstance(same_lattice(s.geobox, self.grid), str) for s in scenes)
+
+    def image(
+        self, which: Literal["still", "moving"], window: Window, shift: Shift | None = None
+    ) -> Raster:
+        """A scene over a window as one image, moved by ``shift``."""
+        if which == "still":
+            scene, bands, weights = self.still, self.still_bands, self.still_weights
+        else:
+            scene, bands, weights = self.moving, self.moving_bands, self.moving_weights
+        image = warp_window(scene, self.grid, window, bands=bands, weights=weights, shift=shift)
+        return _edges(image) if self.similarity == "gradient phase" else image
 
 
-def match_pair(plan: Plan, scenes: dict[Role, Scene], bands: BandPairs) -> MatchPair:
+def _edges(image: Raster) -> Raster:
+    """The root of the gradient's strength, which keeps a few bright roofs from deciding alone."""
+    # One pixel in from the border of the valid area, where a gradient is only the border's.
+    inside = ndimage.binary_erosion(image.valid, iterations=2)
+    strength = ndimage.gaussian_gradient_magnitude(image.data[0], 1.0)
+    data = np.where(inside, np.sqrt(strength), np.float32(0)).astype(np.float32)
+    return Raster(data=data[None], valid=inside, geobox=image.geobox)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reduced:
+    """The whole area as one small image of each scene, not moved."""
+
+    still: Raster
+    moving: Raster
+    factor: int
+    """Pixels of the working grid, each way, for one of these."""
+
+    def as_edges(self) -> Reduced:
+        """Drawn as edges, for which contrast may be reversed."""
+        return replace(self, still=_edges(self.still), moving=_edges(self.moving))
+
+    def halved(self) -> Reduced:
+        """Half as large."""
+        return replace(
+            self, still=_halved(self.still), moving=_halved(self.moving), factor=2 * self.factor
+        )
+
+    @property
+    def shortest(self) -> int:
+        rows, cols = self.still.valid.shape
+        return int(min(rows, cols))
+
+
+def _halved(image: Raster) -> Raster:
+    data, valid = block_means(image.data, image.valid, factor=2)
+    return Raster(data=data, valid=valid, geobox=image.geobox.zoom_out(2))
+
+
+def match_pair(
+    plan: Plan, scenes: dict[Role, Scene], bands: BandPairs, *, executor: Executor
+) -> tuple[MatchPair, Reduced]:
+    """What is to be matched, and a small view of it.
+
+    Raises
+    ------
+    InputError
+        If no pixel is seen in both scenes, or one of them shows nothing.
+    """
     index = {"before": bands.before, "after": bands.after}
-    still, moving = plan.still, plan.moving
-    coarse, window, _ = _coarse_grid(plan.geobox, plan.estimation)
-    views = {role: warp_window(scenes[role], coarse, window, bands=index[role]) for role in scenes}
+    factor = max(1, -(-max(plan.estimation.shape) // COARSE_SIDE))
+    reading = {
+        role: executor.submit(_small_view, scenes[role], plan, factor, bands=index[role])
+        for role in scenes
+    }
+    views = {role: future.result() for role, future in reading.items()}
     check_usable(views, scenes)
-    shortest = min(plan.estimation.shape)
-    return MatchPair(
+    weights = {role: _band_weights(view) for role, view in views.items()}
+    small = {
+        role: Raster(data=combined(view.data, weights[role]), valid=view.valid, geobox=view.geobox)
+        for role, view in views.items()
+    }
+    still, moving = plan.still, plan.moving
+    pair = MatchPair(
         still=scenes[still],
         moving=scenes[moving],
         still_bands=tuple(index[still]),
         moving_bands=tuple(index[moving]),
-        still_weights=_band_weights(views[still]),
-        moving_weights=_band_weights(views[moving]),
+        still_weights=weights[still],
+        moving_weights=weights[moving],
         grid=plan.geobox,
         area=plan.estimation,
-        size=64 if shortest >= 192 else 32,
+        size=64 if min(plan.estimation.shape) >= 192 else 32,
     )
+    return pair, Reduced(still=small[still], moving=small[moving], factor=factor)
 
 
-def _coarse_grid(grid: GeoBox, area: Window) -> tuple[GeoBox, Window, int]:
-    """A reduced grid over the area, the window on it, and how many times it is reduced."""
-    factor = max(1, -(-max(area.shape) // _COARSE_SIDE))
+def _small_view(scene: Scene, plan: Plan, factor: int, *, bands: tuple[int, ...]) -> Raster:
+    """The area on pixels so many times larger."""
+    grid, window = coarse_grid(plan.geobox, plan.estimation, factor=factor)
+    offset = same_lattice(scene.geobox, plan.geobox)
+    if isinstance(offset, str):
+        return warp_window(scene, grid, window, bands=bands)
+    # Its own pixels are those of the grid: their means need no resampling.
+    area = plan.estimation
+    whole = Window(
+        area.top,
+        area.left,
+        area.top + window.height * factor,
+        area.left + window.width * factor,
+    )
+    own = whole.shifted(-offset[0], -offset[1])
+    return replace(read_window(scene, own, bands=bands, decimate=factor), geobox=grid)
+
+
+def coarse_grid(grid: GeoBox, area: Window, *, factor: int) -> tuple[GeoBox, Window]:
+    """A grid of pixels so many times larger over the area, and the window of all of it."""
     cropped = crop(grid, area)
     shape = max(1, area.height // factor), max(1, area.width // factor)
     coarse = GeoBox(shape, cropped.affine * Affine.scale(factor), grid.crs)
-    return coarse, Window(0, 0, *shape), factor
+    return coarse, Window(0, 0, *shape)
 
 
 def check_usable(views: dict[Role, Raster], scenes: dict[Role, Scene]) -> None:
@@ -112,18 +229,3 @@ def _band_weights(small: Raster) -> NDArray[np.float64]:
     if not np.isfinite(spread).any():
         return np.ones((1, bands)) / bands
     return np.asarray((1 / spread / bands)[None])
-
-
-def first_guess(pair: MatchPair) -> tuple[Shift, float, int]:
-    coarse, window, factor = _coarse_grid(pair.grid, pair.area)
-    still = warp_window(
-        pair.still, coarse, window, bands=pair.still_bands, weights=pair.still_weights
-    )
-    moving = warp_window(
-        pair.moving, coarse, window, bands=pair.moving_bands, weights=pair.moving_weights
-    )
-    if not (still.valid.any() and moving.valid.any()) or min(window.shape) < 48:
-        return Shift.constant(0.0, 0.0), 0.0, 0
-    found = coarse_shift(still.data[0], moving.data[0], (still.valid, moving.valid))
-    rows, cols = found.shift
-    return Shift.constant(float(rows * factor), float(cols * factor)), found.support, found.windows

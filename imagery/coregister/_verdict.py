@@ -2,141 +2,377 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagery.blocks import Window
+from imagery.coregister._alignment import Alignment, Residual, TiePoints, Verdict
+from imagery.coregister._by_hand import HandFit
 from imagery.coregister._field import FittedField
-from imagery.coregister._measure import measure
+from imagery.coregister._ground import Lean, find_lean
+from imagery.coregister._measure import Found
 from imagery.coregister._pair import MatchPair
+from imagery.coregister._refusals import (
+    MIN_AGREEING,
+    MIN_TIES,
+    accepted_by_user,
+    not_measured,
+    not_well_enough,
+    recorded,
+    refused,
+    too_few_agree,
+)
+from imagery.coregister._ties import Ties
+from imagery.coregister._uncertainty import expected_error, squared_distances, tie_variance
 from imagery.errors import AlignmentError
 from imagery.grid import Plan
 from imagery.options import CoregisterOptions
 from imagery.record import Caution, StepRecord
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
-
-Verdict = Literal["trusted", "usable", "not measured"]
-
-MIN_TIES = 8
-"""Held-out ties below which a residual is not a measurement."""
-
-MIN_SUPPORT = 0.10
-"""Share of textured windows that must agree with one move; unrelated scenes reach 1 to 3 %."""
+from imagery.shift_error import CE90, ShiftError
+from imagery.transform import shift_numbers
 
 TOLERANCE = 3.0
 """Farther than this from the field, in px, a window shows something that moved, not the ground."""
 
-_MIN_AGREEING = 0.5
-"""Share of the held-out windows that match at all which must agree with the field."""
+_FEW = 30
+"""Held-out ties below which the others judge as well, by cross-validation."""
 
+_MIN_ON_GROUND = 0.5
+"""Share of the held-out ties that must lie on the ground for a verdict of "trusted"."""
 
-@dataclass(frozen=True, kw_only=True)
-class Residual:
-    """What is left of the misalignment, from held-out ties, in px of the working grid."""
+_MIN_KEPT = 0.25
+"""Share of the windows with texture that the field must keep for a verdict of "trusted"."""
 
-    ce90: float
-    """90th percentile of the radial error."""
-
-    median: float
-    rmse: float
-    nmad: float
-    """1.4826 times the median absolute deviation, mean of both axes."""
-
-    ties: int
-    agreeing: float
-    """Share of the held-out windows that match at all whose match lies within 3 px of the field;
-    the others show change, and are not counted."""
+_MIN_WELL = 0.5
+"""Share of the held-out ties that must lie at places within the limit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Alignment:
-    """The result of the co-registration."""
+class _Judgement:
+    """Held-out ties against the field, with what the other ties tell of it."""
 
-    shift: Shift
-    moving: Role
-    verdict: Verdict
-    residual: Residual | None
-    """After the warp; None where it could not be measured."""
+    points: TiePoints
+    error: ShiftError
+    lean: Lean | None
+    residual: Residual
+    residual_all: Residual
+    initial: Residual
+    coverage: float
+    by: str
+    """What makes the ties that judge independent of the fit."""
 
-    initial: Residual | None
-    """Before: the geolocation error between the two scenes as they came."""
+    followed: float
+    """Share of the windows with texture that follow the field, on the ground or leaning."""
 
-    ties: int
-    model: str
-    record: StepRecord
+    on_ground: float
+    well: float
+    """Share of the held-out ties at places within the limit."""
 
 
 def judged(
     plan: Plan,
     pair: MatchPair,
     scenes: dict[Role, Scene],
+    found: Found,
     field: FittedField,
+    kept: NDArray[np.bool_],
     *,
     options: CoregisterOptions,
-    executor: Executor,
 ) -> Alignment:
-    found = measure(pair, field.shift, search=pair.size // 8, held_out=True, executor=executor)
-    held = found.ties
-    if len(held) < MIN_TIES:
-        return not_measured(plan, options, found.textured)
-    rest = held.shift - field.shift.at(held.row, held.col).T
-    near = np.hypot(*rest.T) <= TOLERANCE
-    if near.mean() < _MIN_AGREEING:
-        raise no_consensus(scenes, float(near.mean()), len(held), needed=_MIN_AGREEING)
-    residual = _residual(rest[near], agreeing=float(near.mean()))
-    initial = _residual(held.shift[near], agreeing=float(near.mean()))
-    if residual.ce90 > options.usable_ce90:
-        raise AlignmentError(
-            f"{scenes['before'].name} and {scenes['after'].name} could not be aligned well enough, "
-            "so nothing was differenced",
-            found=f"CE90 {residual.ce90:.2f} px = {residual.ce90 * plan.pixel_size_m:.2f} m "
-            f"on {residual.ties} held-out windows",
-            needed=f"at most {options.usable_ce90:g} px",
-            option="--usable-ce90",
+    """The alignment with its verdict.
+
+    Parameters
+    ----------
+    plan, pair, scenes
+        What was aligned.
+    found
+        The windows measured, held-out ones among them.
+    field
+        The field, fitted to ``found.fit.where(kept)``.
+    kept
+        Which of the ties of ``found.fit`` the fit took.
+    options
+        The limits.
+    """
+    ties = found.ties
+    jury = ties.held_out
+    if jury.sum() < _FEW:
+        # In a small area the others judge as well, each by the fit without its block.
+        jury = np.ones(len(ties), bool)
+    if jury.sum() < MIN_TIES:
+        return not_measured(plan, options, found.textured + found.textured_held_out)
+    residual = _out_of_sample(found, field, kept)
+    lean = find_lean(residual[~ties.held_out])
+    near = _follows(residual, lean)
+    agreeing = float(near[jury].mean())
+    raised = np.zeros(len(ties), bool) if lean is None else lean.raised(residual)
+    ground = near & ~raised
+    if agreeing < MIN_AGREEING or ground[jury].sum() < MIN_TIES:
+        refusal = too_few_agree(scenes, int(ground[jury].sum()), int(jury.sum()))
+        sigma = np.sqrt(np.trace(tie_variance(ties), axis1=1, axis2=2) / 2)
+        alignment = refused(plan, refusal, options)
+        numbers = dict(alignment.record.numbers) | _shift_numbers(plan, field)
+        return replace(
+            alignment,
+            shift=field.shift,
+            model=field.model,
+            ties=field.ties,
+            tie_points=_points(ties, residual, near, raised, sigma),
+            record=replace(alignment.record, numbers=numbers),
         )
-    trusted = residual.ce90 <= options.trusted_ce90
-    cautions: tuple[Caution, ...] = ()
-    if not trusted:
-        cautions = (
-            Caution(
-                "alignment-usable",
-                f"The alignment is only usable: CE90 {residual.ce90:.2f} px "
-                f"({residual.ce90 * plan.pixel_size_m:.2f} m), above {options.trusted_ce90:g} px. "
-                "Thin changes along edges may be misalignment.",
-            ),
-        )
+    told = _judge(pair, found, residual, jury, field, lean, limit=options.usable_ce90)
+    refusal_or_none = _beyond(plan, scenes, told, options)
+    trusted = (
+        told.residual.ce90 <= options.trusted_ce90
+        and told.on_ground >= _MIN_ON_GROUND
+        and told.followed >= _MIN_KEPT
+    )
     verdict: Verdict = "trusted" if trusted else "usable"
-    return Alignment(
+    if refusal_or_none is not None:
+        verdict = "refused"
+    alignment = Alignment(
         shift=field.shift,
         moving=plan.moving,
         verdict=verdict,
-        residual=residual,
-        initial=initial,
+        residual=told.residual,
+        residual_all=told.residual_all,
+        initial=told.initial,
+        coverage=told.coverage,
+        error=told.error,
+        tie_points=told.points,
         ties=field.ties,
         model=field.model,
+        record=StepRecord(
+            step="coregister",
+            numbers=_numbers(plan, pair, field, told) | {"verdict": verdict},
+            options=recorded(options),
+            cautions=(
+                *_cautions(plan, told, verdict, options),
+                *(() if field.seams is None else field.seams.cautions()),
+            ),
+        ),
+        refusal=refusal_or_none,
+    )
+    return accepted_by_user(alignment, options)
+
+
+def judged_by_hand(
+    plan: Plan, scenes: dict[Role, Scene], fit: HandFit, *, options: CoregisterOptions
+) -> Alignment:
+    """The alignment through ties set by hand, with the verdict of its check points."""
+    residual = fit.residual
+    refusal = None
+    if residual.ce90 > options.usable_ce90:
+        metres = residual.ce90 * plan.pixel_size_m
+        found = f"CE90 {residual.ce90:.2f} px = {metres:.2f} m on {residual.ties} check points"
+        refusal = not_well_enough(scenes, found=found, needed=f"at most {options.usable_ce90:g} px")
+    verdict: Verdict = "trusted" if residual.ce90 <= options.trusted_ce90 else "usable"
+    if refusal is not None:
+        verdict = "refused"
+    error = ShiftError.constant(max(residual.rmse / math.sqrt(2), residual.ce90 / CE90))
+    alignment = Alignment(
+        shift=fit.shift,
+        moving=plan.moving,
+        verdict=verdict,
+        residual=residual,
+        residual_all=residual,
+        initial=fit.initial,
+        coverage=None,
+        error=error,
+        tie_points=fit.points,
+        ties=fit.fitted,
+        model=fit.model,
         record=StepRecord(
             step="coregister",
             numbers={
                 "verdict": verdict,
                 "moving": plan.moving,
-                "model": field.model,
-                "ties": field.ties,
-                "window_px": pair.size,
+                "similarity": "set by hand",
+                "ties_file": asdict(fit.file),
+                "model": fit.model,
+                "ties": fit.fitted,
                 "residual_px": asdict(residual),
-                "initial_px": asdict(initial),
-                "cross_validation_px": field.errors,
-                "mean_shift_px": _mean_shift(field.shift, plan.result),
-                "shift": _shift_numbers(field.shift),
+                "residual_all_px": asdict(residual),
+                "initial_px": asdict(fit.initial),
+                "judged_by": "check points set by hand",
+                "mean_shift_px": _mean_shift(fit.shift, plan.result),
+                "shift": shift_numbers(fit.shift),
             },
-            options=asdict(options),
-            cautions=cautions,
+            options=recorded(options),
+            cautions=(
+                Caution(
+                    "alignment-by-hand",
+                    f"The alignment rests on {fit.fitted} ties set by hand, checked by "
+                    f"{residual.ties} more: CE90 {residual.ce90:.2f} px "
+                    f"({residual.ce90 * plan.pixel_size_m:.2f} m).",
+                ),
+            ),
+        ),
+        refusal=refusal,
+    )
+    return accepted_by_user(alignment, options)
+
+
+def _out_of_sample(
+    found: Found, field: FittedField, kept: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """What the field leaves of each tie; of one that was fitted, the fit without its block."""
+    ties = found.ties
+    residual = ties.shift - field.shift.at(ties.row, ties.col).T
+    fitted = np.flatnonzero(~ties.held_out)[kept]
+    known = np.isfinite(field.predicted).all(axis=1)
+    residual[fitted[known]] = field.predicted[known]
+    return residual
+
+
+def _follows(residual: NDArray[np.float64], lean: Lean | None) -> NDArray[np.bool_]:
+    """Whether ties agree with the field, or lean out of it; the others show change."""
+    near = np.hypot(*residual.T) <= TOLERANCE
+    return np.asarray(near if lean is None else near | lean.raised(residual))
+
+
+def _judge(
+    pair: MatchPair,
+    found: Found,
+    residual: NDArray[np.float64],
+    jury: NDArray[np.bool_],
+    field: FittedField,
+    lean: Lean | None,
+    *,
+    limit: float,
+) -> _Judgement:
+    ties, near = found.ties, _follows(residual, lean)
+    agreeing = float(near[jury].mean())
+    raised = lean.raised(residual) if lean is not None else np.zeros(len(ties), bool)
+    ground = near & ~raised
+    error = expected_error(pair.area, field, ties.where(ground), residual[ground])
+    distance = squared_distances(ties, residual, error)
+    learnt = ground & ~ties.held_out
+    ellipse = float(np.quantile(distance[learnt], 0.9)) if learnt.any() else np.inf
+    here = error.at(ties.row, ties.col)
+    well = CE90 * here <= limit
+    judges = jury & ground & well & _precise(ties)
+    if judges.sum() < MIN_TIES:
+        judges = jury & ground
+    sigma = np.sqrt(np.maximum((residual**2).sum(axis=1) / np.maximum(distance, 1e-12), 1e-12))
+    return _Judgement(
+        points=_points(ties, residual, near, raised, sigma * np.sqrt(ellipse) / CE90),
+        error=error,
+        lean=lean,
+        residual=_residual(residual[judges], agreeing=agreeing),
+        residual_all=_residual(residual[jury & near], agreeing=agreeing),
+        initial=_residual(ties.shift[jury & near], agreeing=agreeing),
+        coverage=float((distance[judges] <= ellipse).mean()),
+        by="held-out blocks" if jury.sum() < len(ties) else "cross-validation over blocks",
+        followed=float(near.sum() / max(found.textured + found.textured_held_out, 1)),
+        on_ground=float((jury & ground).sum() / (jury & near).sum()),
+        well=float((jury & near & well).sum() / (jury & near).sum()),
+    )
+
+
+def _points(
+    ties: Ties,
+    residual: NDArray[np.float64],
+    near: NDArray[np.bool_],
+    raised: NDArray[np.bool_],
+    sigma: NDArray[np.float64],
+) -> TiePoints:
+    return TiePoints(
+        row=ties.row,
+        col=ties.col,
+        shift=ties.shift,
+        residual=residual,
+        sigma=sigma,
+        coherence=ties.coherence,
+        held_out=ties.held_out,
+        status=np.where(raised, "raised", np.where(near, "ground", "outlier")),
+    )
+
+
+def _precise(ties: Ties) -> NDArray[np.bool_]:
+    """Whether a tie measures at least half as well as the middle one.
+
+    The others say more of themselves than of the field; that is known before they are compared
+    with it.
+    """
+    sigma = np.sqrt(np.trace(tie_variance(ties), axis1=1, axis2=2) / 2)
+    return np.asarray(sigma <= 2 * np.median(sigma))
+
+
+def _beyond(
+    plan: Plan, scenes: dict[Role, Scene], told: _Judgement, options: CoregisterOptions
+) -> AlignmentError | None:
+    """The refusal, where the residual exceeds the limit."""
+    residual, limit = told.residual, options.usable_ce90
+    if residual.ce90 > limit:
+        metres = residual.ce90 * plan.pixel_size_m
+        found = (
+            f"CE90 {residual.ce90:.2f} px = {metres:.2f} m on {residual.ties} windows that check"
+        )
+        return not_well_enough(scenes, found=found, needed=f"at most {limit:g} px")
+    if told.well < _MIN_WELL:
+        found = f"{told.well:.0%} of the windows lie where the error stays within {limit:g} px"
+        return not_well_enough(scenes, found=found, needed=f"at least {_MIN_WELL:.0%}")
+    return None
+
+
+def _cautions(
+    plan: Plan, told: _Judgement, verdict: Verdict, options: CoregisterOptions
+) -> tuple[Caution, ...]:
+    if verdict != "usable":
+        return ()
+    residual = told.residual
+    size = f"CE90 {residual.ce90:.2f} px ({residual.ce90 * plan.pixel_size_m:.2f} m)"
+    if residual.ce90 > options.trusted_ce90:
+        why = f"{size}, above {options.trusted_ce90:g} px"
+    elif told.on_ground < _MIN_ON_GROUND:
+        why = (
+            f"{size} on the ground, but only {told.on_ground:.0%} of the windows show ground "
+            "and nothing that leans"
+        )
+    else:
+        why = f"{size}, but on only {told.followed:.0%} of the windows, the others having changed"
+    return (
+        Caution(
+            "alignment-usable",
+            f"The alignment is only usable: {why}. Thin changes along edges may be misalignment.",
         ),
     )
+
+
+def _numbers(plan: Plan, pair: MatchPair, field: FittedField, told: _Judgement) -> dict[str, Any]:
+    return {
+        "moving": plan.moving,
+        "similarity": pair.similarity,
+        "window_px": pair.size,
+        "held_out_block_px": pair.block,
+        "residual_px": asdict(told.residual),
+        "residual_all_px": asdict(told.residual_all),
+        "initial_px": asdict(told.initial),
+        "judged_by": told.by,
+        "coverage_90": told.coverage,
+        "followed": told.followed,
+        "on_ground": told.on_ground,
+        "lean": None if told.lean is None else asdict(told.lean),
+        "well_aligned_share": told.well,
+        "cross_validation_px": field.errors,
+    } | _shift_numbers(plan, field)
+
+
+def _shift_numbers(plan: Plan, field: FittedField) -> dict[str, Any]:
+    return {
+        "model": field.model,
+        "ties": field.ties,
+        "mean_shift_px": _mean_shift(field.shift, plan.result),
+        "shift": shift_numbers(field.shift),
+        "seams": None if field.seams is None else field.seams.numbers(),
+    }
 
 
 def _residual(errors: NDArray[np.float64], *, agreeing: float) -> Residual:
@@ -156,48 +392,3 @@ def _mean_shift(shift: Shift, window: Window) -> list[float]:
     rows = np.linspace(window.top, window.bottom, 9)
     cols = np.linspace(window.left, window.right, 9)
     return [float(v) for v in shift.on_grid(rows, cols).mean(axis=(1, 2))]
-
-
-def _shift_numbers(shift: Shift) -> dict[str, Any]:
-    return {
-        "centre": list(shift.centre),
-        "scale": shift.scale,
-        "linear": shift.linear.tolist(),
-        "knot_origin": list(shift.knot_origin),
-        "knot_spacing": shift.knot_spacing,
-        "coefficients": None if shift.coefficients is None else shift.coefficients.tolist(),
-    }
-
-
-def not_measured(plan: Plan, options: CoregisterOptions, textured: int) -> Alignment:
-    caution = Caution(
-        "alignment-not-measured",
-        f"The alignment could not be measured: only {textured} windows hold enough structure. "
-        "The scenes were compared as they came; edges may be misalignment.",
-    )
-    return Alignment(
-        shift=Shift.constant(0.0, 0.0),
-        moving=plan.moving,
-        verdict="not measured",
-        residual=None,
-        initial=None,
-        ties=0,
-        model="none",
-        record=StepRecord(
-            step="coregister",
-            numbers={"verdict": "not measured", "moving": plan.moving, "textured": textured},
-            options=asdict(options),
-            cautions=(caution,),
-        ),
-    )
-
-
-def no_consensus(
-    scenes: dict[Role, Scene], share: float, windows: int, *, needed: float = MIN_SUPPORT
-) -> AlignmentError:
-    return AlignmentError(
-        f"{scenes['before'].name} and {scenes['after'].name} could not be aligned: their windows "
-        "agree on no common move, as with images of two places or one under cloud",
-        found=f"{share:.0%} of {windows} textured windows agree",
-        needed=f"at least {needed:.0%}",
-    )

@@ -35,6 +35,7 @@ Reader = Callable[[Path, Mapping[str, Mapping[str, str]]], Metadata | None]
 READERS: tuple[Reader, ...] = (
     _tags.read_own,
     _stac.read,
+    _tags.read_aligned,
     _tags.read_imagery,
     _tags.read_dimap,
     _tags.read_landsat,

@@ -89,6 +89,26 @@ def read_own(path: Path, tags: Tags) -> Metadata | None:
     return Metadata(simulated=True)
 
 
+def read_aligned(path: Path, tags: Tags) -> Metadata | None:
+    """Our own tags of an aligned image, which keep what stood beside the original."""
+    plain = tags.get("", {})
+    source = "tags of twopass align: TWOPASS_"
+    acquisition, cautions = _time(plain.get("TWOPASS_ACQUIRED", ""), f"{source}ACQUIRED")
+    platform, credit, license = (
+        said(plain.get(f"TWOPASS_{name}"), source + name)
+        for name in ("PLATFORM", "CREDIT", "LICENSE")
+    )
+    if not (acquisition or cautions or platform or credit or license):
+        return None
+    return Metadata(
+        acquisition=acquisition,
+        platform=platform,
+        credit=credit,
+        license=license,
+        cautions=cautions,
+    )
+
+
 def read_file_time(path: Path, tags: Tags) -> Metadata | None:
     """TIFFTAG_DATETIME: when the file was written, often months after the exposure.
 

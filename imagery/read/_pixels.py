@@ -17,10 +17,16 @@ from imagery.errors import InputError
 from imagery.mask import HUGE, in_collar, valid_pixels
 from imagery.raster import Raster
 from imagery.read._decode import decode
+from imagery.read._means import block_means
 from imagery.read._validity import own_mask
 from imagery.scene import Band, Scene
 
-_CHUNK = 2_000_000  # px a band that a decimated read holds at a time
+_CHUNK, _LARGE_CHUNK = 250_000, 2_000_000
+"""Pixels of a band that a decimated read holds at a time: as many as stay in a processor's cache,
+and as many as keep down how often a block is decoded, where a row of blocks is decoded anew."""
+
+_CACHED = 14_000_000
+"""Bytes that GDAL's cache surely holds; the environment gives it 16 MB at the least."""
 
 
 def read_window(scene: Scene, window: Window, *, bands: Sequence[int], decimate: int = 1) -> Raster:
@@ -94,13 +100,35 @@ def _coarse_shape(window: Window, factor: int) -> tuple[int, int]:
 
 
 def _full(
-    dataset: Any, scene: Scene, window: Window, bands: Sequence[Band]
+    dataset: Any,
+    scene: Scene,
+    window: Window,
+    bands: Sequence[Band],
+    room: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Values and validity of a window, laid into ``room``, flat and large enough, if there is one.
+
+    Fresh memory costs more than the arithmetic.
+    """
+    inside = window.clipped(scene.window)
+    if inside == window:
+        return _stored(dataset, scene, inside, bands, room)
     data = np.zeros((len(bands), *window.shape), np.float32)
     valid = np.zeros(window.shape, bool)
-    inside = window.clipped(scene.window)
-    if inside.empty:
-        return data, valid
+    if not inside.empty:
+        place = inside.within(window)
+        data[(slice(None), *place)], valid[place] = _stored(dataset, scene, inside, bands, room)
+    return data, valid
+
+
+def _stored(
+    dataset: Any,
+    scene: Scene,
+    inside: Window,
+    bands: Sequence[Band],
+    room: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The same of a window that lies inside the image."""
     corners = (inside.top, inside.left, inside.bottom, inside.right)
     indexes = [band.index for band in bands]
     raw = decode(dataset, indexes, corners, name=scene.name)
@@ -115,27 +143,30 @@ def _full(
         of = dict(zip((band.index for band in scene.bands), scene.collar.values, strict=True))
         own = [of[index] for index in indexes]
         seen &= ~in_collar(raw, scene.collar, values=own, top=inside.top, left=inside.left)
-    place = inside.within(window)
-    data[(slice(None), *place)] = _physical(raw, bands, seen)
-    valid[place] = seen
-    return data, valid
+    values = np.empty(raw.size, np.float32) if room is None else room[: raw.size]
+    values = values.reshape(raw.shape)
+    _physical(raw, bands, seen, values)
+    return values, seen
 
 
 def _physical(
-    raw: NDArray[np.generic], bands: Sequence[Band], seen: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+    raw: NDArray[np.generic],
+    bands: Sequence[Band],
+    seen: NDArray[np.bool_],
+    values: NDArray[np.float32],
+) -> None:
     """Physical values, 0 where invalid; clears ``seen`` where a value isn't fit for arithmetic."""
-    values = np.zeros(raw.shape, np.float32)
-    for out, stored, band in zip(values, raw, bands, strict=True):
-        wide = np.where(seen, stored, 0)
-        if band.scale != 1 or band.offset != 0:
-            wide = wide.astype(np.float64) * band.scale + band.offset
-        if wide.dtype.kind == "f":
+    # What overflows or is no number lies under pixels that are invalid.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for out, stored, band in zip(values, raw, bands, strict=True):
+            if band.scale == 1 and band.offset == 0:
+                out[...] = stored
+                continue
+            wide = stored.astype(np.float64) * band.scale + band.offset
             seen &= np.abs(wide) <= HUGE
-            wide = np.where(seen, wide, 0)
-        out[...] = wide
-    values[:, ~seen] = 0
-    return values
+            out[...] = wide
+    if not seen.all():
+        np.copyto(values, np.float32(0), where=~seen)
 
 
 def _decimated(
@@ -144,42 +175,23 @@ def _decimated(
     rows, cols = _coarse_shape(window, factor)
     data = np.zeros((len(bands), rows, cols), np.float32)
     valid = np.zeros((rows, cols), bool)
-    step = max(1, _CHUNK // (window.width * factor))
+    chunk = _CHUNK if _fits(dataset, window) else _LARGE_CHUNK
+    step = max(1, chunk // (window.width * factor))
+    room = np.empty(len(bands) * min(step, rows) * factor * window.width, np.float32)
     for row in range(0, rows, step):
         stop = min(rows, row + step)
         top = window.top + row * factor
         bottom = min(window.bottom, window.top + stop * factor)
-        chunk = Window(top, window.left, bottom, window.right)
-        if chunk.clipped(scene.window).empty:
+        part = Window(top, window.left, bottom, window.right)
+        if part.clipped(scene.window).empty:
             continue
         data[:, row:stop], valid[row:stop] = block_means(
-            *_full(dataset, scene, chunk, bands), factor=factor
+            *_full(dataset, scene, part, bands, room), factor=factor
         )
     return data, valid
 
 
-def block_means(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], *, factor: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Means of the valid pixels in blocks of ``factor`` x ``factor``, the last ones cut.
-
-    Parameters
-    ----------
-    data
-        Values, 0 where invalid, of shape (band, row, col).
-    valid
-        True where usable, of shape (row, col).
-    factor
-        Side of a block in pixels.
-    """
-    rows, cols = valid.shape
-    first_rows = np.arange(0, rows, factor)
-    first_cols = np.arange(0, cols, factor)
-    counts = np.add.reduceat(valid, first_rows, axis=0, dtype=np.int64)
-    counts = np.add.reduceat(counts, first_cols, axis=1)
-    means = np.empty((data.shape[0], *counts.shape), np.float32)
-    for mean, band in zip(means, data, strict=True):
-        sums = np.add.reduceat(band, first_rows, axis=0, dtype=np.float64)
-        sums = np.add.reduceat(sums, first_cols, axis=1)
-        mean[...] = sums / np.maximum(counts, 1)
-    return means, counts > 0
+def _fits(dataset: Any, window: Window) -> bool:
+    """Whether a row of the file's blocks stays in GDAL's cache until all of it has been read."""
+    stored = sum(np.dtype(dtype).itemsize for dtype in dataset.dtypes)
+    return bool(dataset.block_shapes[0][0] * window.width * stored <= _CACHED)

@@ -48,7 +48,7 @@ def undrawn() -> Callable[..., dict[str, Any]]:
 
     def run(before: Path, after: Path, out: Path, **options: Any) -> dict[str, Any]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("aoi.report.draw_report", lambda case: ())
+            patch.setattr("aoi.workflow._draw", lambda case: ())
             return detect_case(before, after, out=out, **options)
 
     return run

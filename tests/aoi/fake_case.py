@@ -48,6 +48,8 @@ class Fake:
     grey: bool = False
     unseen: bool = True
     """Whether the east of the later image lacks a strip."""
+    unaligned: bool = False
+    """Whether the images don't lie on one another in the north."""
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -215,6 +217,8 @@ def write_rasters(
         scale = Affine(1 / finer, 0, 0, 0, 1 / finer, 0)
         _write(folder / f"{role}_preview.tif", np.concatenate([image, alpha[None]]), box, scale)
     codes = np.where(unseen, 2, 0).astype(np.uint8)
+    if fake.unaligned:
+        codes[: box.shape[0] // 6][codes[: box.shape[0] // 6] == 0] = 4
     _write(folder / "valid.tif", codes[None], box, Affine(1, 0, 0, 0, 1, 0))
 
 
@@ -333,25 +337,36 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
             "share": 0.9734 if fake.unseen else 1.0,
             "observed_m2": 3.89 * reach**2,
             "area_m2": 4 * reach**2,
-            "reasons": {"not seen in the later image": 0.0266} if fake.unseen else {},
+            "reasons": _reasons(fake),
         },
         "alignment": {
             "verdict": "trusted",
-            "ce90_px": 0.12,
-            "ce90_m": 0.06,
-            "median_px": 0.06,
-            "median_m": 0.03,
-            "rmse_px": 0.08,
-            "rmse_m": 0.04,
-            "nmad_px": 0.05,
+            "accepted": None,
+            "refusal": None,
+            "moving": "after",
+            "model": "local",
+            "similarity": "phase",
+            "window_px": 64,
             "ties": 412,
+            "ties_file": None,
             "held_out": 103,
+            "judged_by": "held-out blocks",
+            "on_ground": 0.94,
+            "lean_axis": [0.6, 0.8],
+            "coverage_90": 0.883,
+            "limits": {"trusted_px": 0.5, "usable_px": 2.0},
             "shift_px": [1.84, -0.71],
             "shift_m": 0.99,
-            "before_ce90_px": 2.02,
-            "model": "affine and a smooth local shift",
-            "moving": "after",
-            "limits": {"trusted_px": 0.5, "usable_px": 2.0},
+            **_lengths(
+                ce90=0.12,
+                median=0.06,
+                rmse=0.08,
+                nmad=0.05,
+                all_ce90=0.31,
+                before_ce90=2.02,
+                expected_median_ce90=0.14,
+                expected_largest_ce90=0.52,
+            ),
         },
         "steps": _steps(),
         "options": {"grid": {"grid": "coarser", "context": 2000.0}, "regions": {"min_area": None}},
@@ -374,6 +389,29 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
             {"path": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), "size": 48_213}
             for name in ("rasters/score.tif", "rasters/change.tif", "changes.gpkg")
         ],
+    }
+
+
+def _reasons(fake: Fake) -> dict[str, float]:
+    reasons = {"not seen in the later image": 0.0266} if fake.unseen else {}
+    return reasons | ({"not aligned well enough": 0.041} if fake.unaligned else {})
+
+
+def _lengths(**pixels: float) -> dict[str, float]:
+    """Each length in px, and in m where a pixel has half a metre."""
+    return {f"{n}_{u}": v * s for n, v in pixels.items() for u, s in (("px", 1), ("m", 0.5))}
+
+
+def unmeasured(**values: Any) -> dict[str, Any]:
+    """The numbers of an alignment of which nothing was measured."""
+    names = ("ce90", "median", "rmse", "nmad", "all_ce90", "before_ce90", "shift",
+             "expected_median_ce90", "expected_largest_ce90")  # fmt: skip
+    nothing = ("similarity", "window_px", "judged_by", "on_ground", "lean_axis", "coverage_90")
+    return {
+        **dict.fromkeys(f"{name}_{unit}" for name in names for unit in ("px", "m")),
+        **dict.fromkeys(nothing),
+        **{"model": "none", "ties": 0, "held_out": 0},
+        **values,
     }
 
 

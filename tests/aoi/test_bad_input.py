@@ -45,8 +45,10 @@ def bad(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lower[:, : SIDE // 2] = 0
     write_image(folder / "upper.tif", upper, nodata=0)
     write_image(folder / "lower.tif", lower, nodata=0)
-    other = textured_pair(shape=(SIDE, SIDE), seed=77).before
-    write_image(folder / "other.tif", counts(other))
+    # Wide enough for chance to be told from agreement.
+    for name, seed in (("wide.tif", 3), ("other.tif", 77)):
+        there = textured_pair(shape=(2 * SIDE, 2 * SIDE), seed=seed).before
+        write_image(folder / name, counts(there))
     outlines(folder)
     return folder
 
@@ -82,7 +84,11 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "no common pixel": (("upper.tif", "lower.tif"), 3, ("upper.tif and lower.tif", "--nodata")),
     "flat before": (("flat.tif", "a.tif"), 3, ("flat.tif: no band varies", "the value 1000")),
     "flat after": (("b.tif", "flat.tif"), 3, ("flat.tif: no band varies",)),
-    "unrelated": (("b.tif", "other.tif"), 4, ("b.tif and other.tif", "%", "at least")),
+    "unrelated": (
+        ("wide.tif", "other.tif"),
+        4,
+        ("wide.tif and other.tif", "%", "at least", "option: --diagnose DIR shows why"),
+    ),
     # area
     "area outside": (
         (*PAIR, "--aoi", "outside.geojson"),

@@ -102,6 +102,11 @@ class TestRecord:
             lambda r: r["result"]["outputs"][0].update(path="../elsewhere.tif"),
             lambda r: r["result"]["outputs"][0].update(path="/tmp/elsewhere.tif"),
             lambda r: r["result"]["alignment"].update(verdict="fine"),
+            lambda r: r["result"]["alignment"].update(verdict="refused"),
+            lambda r: r["result"]["alignment"].update(verdict="accepted"),
+            lambda r: r["result"]["alignment"].update(accepted="why"),
+            lambda r: r["result"]["alignment"].update(coverage_90=90),
+            lambda r: r["result"]["alignment"].pop("all_ce90_px"),
             lambda r: r["run"].update(start="yesterday"),
         ],
     )

@@ -25,7 +25,7 @@ from aoi.options import AreaOptions, ProductOptions
 from imagery.errors import AlignmentError, TwopassError
 from imagery.options import DetectOptions, EngineOptions
 
-COMMANDS = ("aoi", "demo", "detect", "methods", "report")
+COMMANDS = ("align", "aoi", "demo", "detect", "methods", "report")
 Captured = pytest.CaptureFixture[str]
 
 
@@ -49,7 +49,7 @@ class TestHelp:
             f"main(); print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
         )
         taken = []
-        for command in ((), ("detect",), ("demo",)):
+        for command in ((), ("detect",), ("demo",), ("align",)):
             start = time.perf_counter()
             done = subprocess.run(
                 [sys.executable, "-c", code, *command],
@@ -216,7 +216,7 @@ def test_progress_stands_on_a_terminal_alone(pair: Pair, tmp_path: Path) -> None
     reading, writing = os.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     undrawn = (
-        "import sys, aoi.report; aoi.report.draw_report = lambda case: ();"
+        "import sys, aoi.workflow; aoi.workflow._draw = lambda case: ();"
         "from aoi.cli import main; sys.exit(main())"
     )
     with subprocess.Popen(
@@ -286,12 +286,15 @@ class TestTold:
         assert lines[2] == "after      after.tif, 2024-06-13"
         assert re.fullmatch(r"observed   [\d.]+ % of the area seen in both images", lines[3])
         assert re.fullmatch(
-            r"alignment  trusted: CE90 0\.\d\d px = 0\.\d\d m on \d+ held-out windows "
-            r"\(1\.\d\d px before\)",
+            r"alignment  trusted: CE90 0\.\d\d px = 0\.\d\d m on the ground "
+            r"\(median 0\.\d\d px\), on \d+ (held-out|cross-validated) windows",
             lines[4],
         )
         assert re.fullmatch(
-            r"changes    \d sites?, \d outlines?, [\d,]+ m²; uncalibrated", lines[5]
+            r" {11}of all windows CE90 \d\.\d\d px, 1\.\d\d px before the move", lines[5]
+        )
+        assert re.fullmatch(
+            r"changes    \d sites?, \d outlines?, [\d,]+ m²; uncalibrated", lines[6]
         )
         assert lines[-1] == "report     some/case/report.html"
 
@@ -310,6 +313,17 @@ class TestTold:
         lines = summary_lines(result)
         assert lines[0].startswith("SIMULATED")
         assert "alignment  not measured" in lines
+
+    def test_what_was_accepted(self, record: dict[str, Any]) -> None:
+        alignment = record["result"]["alignment"]
+        alignment |= {"verdict": "accepted", "accepted": "held against\nroads"}
+        lines = summary_lines(record["result"])
+        assert any(line.startswith("alignment  accepted: CE90 0.") for line in lines)
+        assert "accepted   held against roads" in lines
+        alignment["ce90_px"] = None
+        lines = summary_lines(record["result"])
+        assert "alignment  accepted: none was found" in lines
+        assert "accepted   held against roads" in lines
 
     def test_words_of_a_file_stay_on_their_line(self, record: dict[str, Any]) -> None:
         record["result"]["area"]["name"] = "a\nchanges    none\x1b[2J"

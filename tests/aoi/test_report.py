@@ -12,16 +12,18 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from fake_case import Fake, boxes_in_rows, make_case
+from fake_case import Fake, boxes_in_rows, make_case, unmeasured
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from aoi.report import alignment as told_of
 from aoi.report import draw_report, layout, sheet, words
 from aoi.report.contents import cropped, read_contents
 from aoi.report.labels import place_labels
 from aoi.report.layers import COLOURS, draw_image, panel_on
+from aoi.report.margins import swatches
 from imagery.errors import InputError, MissingInputError, OutputError
 
 UNKNOWN_DATE = {
@@ -155,7 +157,7 @@ def test_the_page_tells_the_record(tmp_path: Path) -> None:
         assert item["sha256"] in page.text
     for warning in result["warnings"]:
         assert warning["message"] in page.text
-    assert "Aligned to 0.12 px = 0.06 m (CE90), trusted" in page.text
+    assert "Aligned to 0.12 px = 0.06 m (CE90 on the ground), trusted" in page.text
     assert words.SIMULATED in page.text
     assert str(tmp_path) not in (case / "report.html").read_text()
 
@@ -196,7 +198,7 @@ def test_every_map_bears_dates_credits_licence_and_the_mark_of_simulation(
             "licence: CC BY 4.0",
             "WorldView-2",
             "SkySat-C",
-            "aligned to 0.12 px = 0.06 m (CE90), trusted",
+            "aligned to 0.12 px = 0.06 m (CE90 on the ground), trusted",
             "uncalibrated",
             "Parade ground",
         ):
@@ -211,8 +213,11 @@ def test_every_map_bears_dates_credits_licence_and_the_mark_of_simulation(
         Fake(crs=None, shape=(90, 300)),
         Fake(shape=(300, 90), rotation=20),
         Fake(name="A very long name of an area " * 6, before={"credit": "x" * 600}),
+        Fake(
+            unaligned=True, result={"alignment": {"verdict": "accepted", "accepted": "why " * 99}}
+        ),
     ],
-    ids=["plain", "wide", "tall", "long"],
+    ids=["plain", "wide", "tall", "long", "accepted"],
 )
 def test_no_text_leaves_its_sheet_or_lies_on_another(
     tmp_path: Path, figures: list[Figure], fake: Fake
@@ -232,6 +237,115 @@ def test_no_text_leaves_its_sheet_or_lies_on_another(
                 shared = min(one.x1, other.x1) - max(one.x0, other.x0)
                 deep = min(one.y1, other.y1) - max(one.y0, other.y0)
                 assert shared <= 1 or deep <= 0.2 * min(one.height, other.height)
+
+
+REFUSAL = {"message": "No.", "found": "CE90 2.45 px", "needed": "at most 2 px"}
+REASON = "Held against <b>twelve</b> corners of roads, $\\frac{1}{2}$ px off at the most. "
+
+
+def test_every_map_bears_the_whole_reason_for_an_alignment_that_was_accepted(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    reason = (REASON * 6).strip()
+    assert 4 * 100 < len(reason) <= told_of.MOST_OF_A_REASON
+    alignment = {"verdict": "accepted", "accepted": reason, "refusal": REFUSAL}
+    case, page = drawn(tmp_path, Fake(result={"alignment": alignment}))
+    assert len(figures) == 10
+    for figure in figures:
+        lines = [t.get_text() for t in texts(figure) if to_hex(t.get_color()) == sheet.RED]
+        assert f"accepted by the analyst. Reason given: {reason}" in " ".join(lines)
+        assert "(CE90 on the ground), accepted" in said(figure)
+    for path in (case / "maps").iterdir():
+        with Image.open(path) as image:
+            assert image.info["Description"].endswith(reason)
+    assert page.text.count(reason) == 2
+    assert "<b>twelve" not in (case / "report.html").read_text()
+    assert "was refused (CE90 2.45 px; at most 2 px is needed)" in page.text
+
+
+def test_places_that_are_not_aligned_are_hatched_and_told(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    case, page = drawn(tmp_path, Fake(unaligned=True))
+    assert "In 4.1 % of the area the move isn't known to within 2 px" in page.text
+    assert "97.3 % of the area seen in both images and well aligned" in page.text
+    assert any("not seen in both images, or not aligned well enough" in said(f) for f in figures)
+    assert {2, 4} <= read_contents(case).codes
+    only = read_contents(make_case(tmp_path / "only", Fake(unaligned=True, unseen=False)))
+    assert ("unobserved", "not aligned well enough") in swatches(only)
+
+
+class TestAlignmentInWords:
+    """Each verdict, from the record alone."""
+
+    def told(self, **values: Any) -> dict[str, Any]:
+        base = {
+            "verdict": "trusted", "ce90_px": 0.2, "ce90_m": 0.1, "all_ce90_px": 0.9,
+            "all_ce90_m": 0.45, "on_ground": 0.7, "judged_by": "held-out blocks", "held_out": 61,
+            "ties": 240, "model": "affine", "moving": "after",
+            "limits": {"trusted_px": 0.5, "usable_px": 2.0},
+        }  # fmt: skip
+        return {"alignment": base | values, "observed": {"share": 1.0, "reasons": {}}}
+
+    @pytest.mark.parametrize(
+        ("values", "line", "meaning"),
+        [
+            ({}, "aligned to 0.20 px = 0.10 m (CE90 on the ground), trusted", "below the limit"),
+            (
+                {"verdict": "usable", "ce90_px": 1.2},
+                "aligned to 1.20 px = 0.10 m (CE90 on the ground), usable",
+                "The residual is above 0.5 px, below which an alignment is trusted",
+            ),
+            (
+                {"verdict": "usable", "on_ground": 0.4},
+                "aligned to 0.20 px = 0.10 m (CE90 on the ground), usable",
+                "only 40 % of the check points show ground and nothing that leans",
+            ),
+            (
+                {"verdict": "accepted", "accepted": "why", "refusal": REFUSAL},
+                "aligned to 0.20 px = 0.10 m (CE90 on the ground), accepted",
+                "This alignment was refused (CE90 2.45 px; at most 2 px is needed)",
+            ),
+            (
+                unmeasured(verdict="accepted", accepted="why", refusal=REFUSAL),
+                "alignment accepted, not measured",
+                "the analyst accepted it all the same",
+            ),
+            (
+                unmeasured(verdict="not measured"),
+                "alignment not measured",
+                "could not be measured",
+            ),
+        ],
+    )
+    def test_verdicts(self, values: dict[str, Any], line: str, meaning: str) -> None:
+        record = self.told(**values)
+        assert told_of.alignment(record) == line
+        assert meaning in told_of.meaning(record)
+        assert bool(told_of.acceptance(record)) == (values.get("verdict") == "accepted")
+
+    def test_what_judges_is_named(self) -> None:
+        assert "61 check points (held out of the fit)" in told_of.method(self.told())
+        crossed = self.told(judged_by="cross-validation over blocks")
+        assert "(each against a fit without its surroundings)" in told_of.method(crossed)
+        assert "(each against a fit without its surroundings)" in told_of.meaning(crossed)
+
+    def test_remarks(self) -> None:
+        (one,) = told_of.remarks(self.told())
+        assert one.startswith("30 % of the check points lie on structures that lean")
+        assert one.endswith("CE90 of all is 0.90 px = 0.45 m.")
+        assert told_of.remarks(self.told(on_ground=1.0)) == []
+        expected = {"expected_median_ce90_px": 0.3, "expected_largest_ce90_px": 1.1}
+        told = " ".join(told_of.remarks(self.told(coverage_90=0.87, **expected)))
+        assert "expected to be 0.30 px in the middle, and 1.10 px where it is worst" in told
+        assert "87 % of the check points lie within the limits" in told
+
+    def test_the_table(self) -> None:
+        rows = {name: (px, m) for name, px, m in told_of.rows(self.told(shift_px=[-2.4, 5]))}
+        assert rows["CE90 on the ground"] == ("0.20 px", "0.10 m")
+        assert rows["CE90 of all, on raised structures too"] == ("0.90 px", "0.45 m")
+        assert rows["RMSE on the ground"] == ("not measured", "")
+        assert rows["Mean move applied"] == ("2.40 px up, 5.00 px right", "")
 
 
 def test_without_georeference_no_place_on_the_earth_is_named(

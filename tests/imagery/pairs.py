@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from imagery.bands import BandPairs, pair_bands
 from imagery.blocks import Window
 from imagery.blockwise import engine
-from imagery.coregister import Alignment, coregister
+from imagery.coregister import Alignment, TiePoints, coregister
 from imagery.grid import Plan, plan_pair
 from imagery.options import (
     CoregisterOptions,
@@ -26,6 +26,7 @@ from imagery.options import (
 )
 from imagery.raster import Raster
 from imagery.read import open_scene
+from imagery.record import StepRecord
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
 from imagery.warp import warp_window
@@ -126,7 +127,26 @@ def aligned(
             bands_of(before, after),
             options=options or CoregisterOptions(),
             executor=executor,
-        )
+        ).enforced()
+
+
+def alignment_of(**how: Any) -> Alignment:
+    """An alignment that found nothing to move, but for what is told of it."""
+    known: dict[str, Any] = {
+        "shift": Shift.constant(0, 0),
+        "moving": "after",
+        "verdict": "trusted",
+        "residual": None,
+        "residual_all": None,
+        "initial": None,
+        "coverage": None,
+        "error": None,
+        "tie_points": TiePoints.none(),
+        "ties": 50,
+        "model": "none",
+        "record": StepRecord(step="coregister"),
+    }
+    return Alignment(**(known | how))
 
 
 def warped(

@@ -18,6 +18,7 @@ from imagery.env import raster_environment
 from imagery.options import EngineOptions
 from imagery.sampling import PairReader
 from imagery.shift import Shift
+from imagery.shift_error import ShiftError
 
 TILES = list(tiles_over(Window(0, 0, 4 * 512, 5 * 512)))
 
@@ -172,6 +173,8 @@ def test_a_task_can_travel_to_a_process(tmp_path: Path) -> None:
             grid=plan_of(before, after).geobox,
             moving="after",
             shift=Shift.constant(0.4, -0.3),
+            error=ShiftError.constant(0.3),
+            largest_error=np.inf,
             smoothing=0.8,
         )
         window = Window(10, 0, 30, 70)

@@ -119,7 +119,7 @@ def test_unrelated_scenes_are_refused(opened: Opened, seed: int) -> None:
     one = textured_pair(shape=(400, 400), seed=10 + seed).before
     two = textured_pair(shape=(400, 400), seed=20 + seed).before
     with pytest.raises(
-        AlignmentError, match=r"agree on no common move.*textured windows"
+        AlignmentError, match=r"agree on no common move.*of \d+ windows with texture"
     ) as caught:
         aligned(*opened(one, two))
     assert caught.value.exit_status == 4
@@ -131,6 +131,8 @@ def test_scenes_without_structure_are_not_measured(opened: Opened) -> None:
     assert found.verdict == "not measured"
     assert found.shift.zero
     assert (found.residual, found.initial, found.model, found.ties) == (None, None, "none", 0)
+    assert found.error is None
+    assert len(found.tie_points) == 0
     (caution,) = found.record.cautions
     assert caution.code == "alignment-not-measured"
 
@@ -219,7 +221,11 @@ def wrong_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
             found = real(*args, **kwargs)
             linear = found.shift.linear.copy()
             linear[0, 0] += rows
-            return replace(found, shift=replace(found.shift, linear=linear))
+            return replace(
+                found,
+                shift=replace(found.shift, linear=linear),
+                predicted=found.predicted - (rows, 0.0),
+            )
 
         monkeypatch.setattr(imagery.coregister, "fit_field", wrong)
 

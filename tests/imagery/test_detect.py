@@ -15,10 +15,14 @@ from pyproj import Transformer
 from scipy import ndimage
 
 import imagery.detect
+from imagery.bands import BandPairs
 from imagery.blocks import Window
+from imagery.coregister import Alignment
 from imagery.detect import VALID_CODES, ChangeMap, Progress, detect
 from imagery.errors import AlignmentError, InputError, MissingInputError, UsageError
+from imagery.grid import Plan
 from imagery.options import (
+    CoregisterOptions,
     DetectOptions,
     EngineOptions,
     GridOptions,
@@ -29,7 +33,7 @@ from imagery.options import (
     ThresholdOptions,
 )
 from imagery.record import sha256_of, to_json
-from imagery.scene import Scene
+from imagery.scene import Role, Scene
 from imagery.simulate import textured_pair
 
 SHAPE = (330, 350)
@@ -338,6 +342,55 @@ def test_a_scene_without_anything_to_see_is_refused(tmp_path: Path, constant: in
 def test_unrelated_scenes_are_refused(tmp_path: Path) -> None:
     other = (textured_pair(shape=SHAPE, bands=2, seed=99).before * 100).astype(np.uint16)
     refused(tmp_path / "x", AlignmentError, images()[0], other)
+
+
+class TestAlignment:
+    def test_a_refused_one_is_examined_before_it_is_raised(self, tmp_path: Path) -> None:
+        seen: list[Alignment] = []
+        limit = DetectOptions(coregister=CoregisterOptions(trusted_ce90=0, usable_ce90=1e-6))
+
+        def examine(
+            plan: Plan, scenes: dict[Role, Scene], bands: BandPairs, alignment: Alignment
+        ) -> None:
+            assert plan.moving == alignment.moving == "after"
+            assert list(scenes) == ["before", "after"]
+            assert len(bands.names) == 2
+            seen.append(alignment)
+
+        refused(tmp_path / "x", AlignmentError, *images(), options=limit, examine=examine)
+        (alignment,) = seen
+        assert alignment.verdict == "refused"
+        assert len(alignment.tie_points) > 8
+
+    def test_it_is_accepted_for_a_reason(self, tmp_path: Path) -> None:
+        options = DetectOptions(
+            coregister=CoregisterOptions(
+                trusted_ce90=0, usable_ce90=1e-6, accept_alignment="only these two"
+            )
+        )
+        found, _ = run(tmp_path / "x", *images(), options=options)
+        assert found.alignment.verdict == "accepted"
+        assert found.alignment.accepted == "only these two"
+        assert "alignment-accepted" in [caution.code for caution in found.cautions]
+        assert len(found.regions) == len(PLANTED)
+        assert not (pixels(found.rasters["valid"]) == 4).any()
+
+    def test_its_expected_error_is_a_raster(self, result: ChangeMap) -> None:
+        error = pixels(result.rasters["shift_error"])
+        shift = pixels(result.rasters["shift"])
+        assert error.shape == (1, *shift.shape[1:])
+        assert error.dtype == np.float32
+        assert (error > 0).all()
+        assert 2.146 * np.median(error) < 0.5
+        with rasterio.open(result.rasters["shift_error"]) as dataset:
+            assert dataset.tags()["UNIT"] == "px of the working grid"
+
+    def test_what_was_not_measured_has_none(self, tmp_path: Path) -> None:
+        small = [image[:, 50:90, 50:90] for image in images()]
+        found, _ = run(tmp_path / "x", *small)
+        assert found.alignment.verdict == "not measured"
+        assert "shift_error" not in found.rasters
+        assert not pixels(found.rasters["shift"]).any()
 
 
 def test_an_earlier_scene_that_is_later_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imagery.coregister._field import Ties, agrees_with_neighbours, consensus, fit_field
+from imagery.coregister._field import fit_field
+from imagery.coregister._ties import Ties, agrees_with_neighbours, consensus
 from imagery.shift import Shift
 
 AREA = (0.0, 0.0, 1000.0, 1200.0)
@@ -34,7 +35,7 @@ def ties(
         shift=shift,
         covariance=np.tile(noise**2 * np.eye(2) + 1e-8, (len(row), 1, 1)),
         coherence=np.ones(len(row)),
-        block=(row // 125 * 1000 + col // 125).astype(np.intp),
+        fold=((row // 125 + 2 * (col // 125)) % 5).astype(np.intp),
     )
 
 
@@ -72,7 +73,7 @@ def errors(shift: Shift, move: Any, *, margin: float = 40) -> NDArray[np.float64
 def test_the_simplest_model_that_predicts_is_taken(
     move: Any, model: str, within: float, wrong: float
 ) -> None:
-    found = fit_field(ties(move, wrong=wrong), shape=AREA)
+    found = fit_field(ties(move, wrong=wrong), extent=AREA)
     assert found.model == model
     assert errors(found.shift, move).max() < within
     assert found.ties == pytest.approx(400 * (1 - wrong), abs=25)
@@ -84,16 +85,16 @@ def still(row: NDArray[Any], col: NDArray[Any]) -> tuple[Any, Any]:
 
 
 def test_no_move_is_no_model() -> None:
-    exact = fit_field(ties(still, noise=0), shape=AREA)
+    exact = fit_field(ties(still, noise=0), extent=AREA)
     assert exact.model == "none"
     assert exact.shift.zero
-    assert errors(fit_field(ties(still), shape=AREA).shift, still).max() < 0.02
+    assert errors(fit_field(ties(still), extent=AREA).shift, still).max() < 0.02
 
 
 def test_few_ties_make_no_local_field() -> None:
-    found = fit_field(ties(wavy, count=36), shape=AREA)
+    found = fit_field(ties(wavy, count=36), extent=AREA)
     assert found.model in ("shift", "affine")
-    assert not any(name.startswith("local") for name in found.errors)
+    assert "local" not in found.errors
 
 
 def test_a_fit_does_not_depend_on_the_order_of_the_ties() -> None:
@@ -101,15 +102,45 @@ def test_a_fit_does_not_depend_on_the_order_of_the_ties() -> None:
     order = np.random.default_rng(1).permutation(len(made))
     mixed = Ties(**{k: getattr(made, k)[order] for k in made.__dataclass_fields__})
     rows, cols = np.arange(0, 1000, 50.0), np.arange(0, 1200, 50.0)
-    one, two = (fit_field(t, shape=AREA).shift.on_grid(rows, cols) for t in (made, mixed))
+    one, two = (fit_field(t, extent=AREA).shift.on_grid(rows, cols) for t in (made, mixed))
     np.testing.assert_allclose(one, two, atol=1e-6)
 
 
 def test_between_far_ties_the_field_stays_tame() -> None:
     made = ties(wavy)
     left = made.where((made.col < 300) | (made.col > 800))
-    found = fit_field(left, shape=AREA)
+    found = fit_field(left, extent=AREA)
     assert errors(found.shift, wavy).max() < 2.5
+
+
+@pytest.mark.parametrize(("move", "noise"), [(constant, 0.1), (affine, 0.3), (wavy, 0.05)])
+def test_the_variance_is_no_less_than_that_of_the_error(move: Any, noise: float) -> None:
+    ratios = []
+    rows, cols = (
+        a.ravel() for a in np.meshgrid(np.arange(40.0, 960, 60), np.arange(40.0, 1160, 60))
+    )
+    truth = np.stack(np.broadcast_arrays(*move(rows, cols), rows)[:2])
+    for seed in range(8):
+        found = fit_field(ties(move, noise=noise, seed=seed), extent=AREA)
+        error = ((found.shift.at(rows, cols) - truth) ** 2).mean() if len(rows) else 0.0
+        ratios.append(found.variance(rows, cols).mean() / error)
+    # More for a simple move: what a local one may have missed counts too.
+    assert 0.7 < np.median(ratios) < 10
+
+
+def test_the_variance_grows_where_there_are_no_ties() -> None:
+    made = ties(wavy)
+    found = fit_field(made.where(made.col < 500), extent=AREA)
+    near, far = found.variance(np.array([500.0, 500.0]), np.array([250.0, 1100.0]))
+    assert far > 10 * near
+
+
+def test_what_is_foretold_of_a_tie_comes_from_the_others() -> None:
+    made = ties(constant, noise=0.05)
+    spoilt = Ties(**{k: getattr(made, k).copy() for k in made.__dataclass_fields__})
+    spoilt.shift[made.fold == 3] += 0.4
+    found = fit_field(spoilt, extent=AREA)
+    assert np.median(found.predicted[made.fold == 3]) == pytest.approx(0.4, abs=0.12)
 
 
 # Consensus

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imagery.coregister._coarse import coarse_shift
 from imagery.coregister._match import Matches, band_mask, match_windows
+from imagery.coregister._mutual import information_surfaces, match_by_information
 from imagery.simulate import textured_pair
 
 ALL = np.ones((256, 256), bool)
@@ -74,14 +75,34 @@ def test_unrelated_ground_coheres_little() -> None:
     assert np.quantile(found.coherence, 0.99) < np.quantile(related.coherence, 0.05)
 
 
-def test_a_window_matched_with_another_place_does_not_cohere() -> None:
-    one, two = pair((0.0, 0.0))
-    tops, lefts = grid_of_windows(64)
-    against = np.roll(np.arange(len(tops)), len(tops) // 2)
+def test_windows_matched_with_another_place_do_not_cohere() -> None:
+    found = matched(*pair((0.0, 0.0)))
+    assert len(found.decoys) > 10
+    assert np.quantile(found.decoys, 0.9) < 0.5 < np.quantile(found.coherence, 0.1)
+
+
+def test_the_search_starts_from_an_offset() -> None:
+    one, two = pair((25.4, -31.7))
+    starts = np.arange(60, 130, 32)
+    tops, lefts = (a.ravel() for a in np.meshgrid(starts, starts, indexing="ij"))
     found = match_windows(
-        one, two, (ALL, ALL), tops=tops, lefts=lefts, size=64, search=16, against=against
+        one,
+        two,
+        (ALL, ALL),
+        tops=tops,
+        lefts=lefts,
+        size=64,
+        search=4,
+        moves=np.tile(np.array([24, -30]), (len(tops), 1)),
     )
-    assert np.quantile(found.coherence, 0.9) < 0.5
+    np.testing.assert_allclose(np.median(found.shift, axis=0), (25.4, -31.7), atol=0.03)
+
+
+def test_a_window_that_would_leave_its_image_is_no_window() -> None:
+    one, two = pair((0.0, 0.0))
+    at = np.array([10, 250, -5])
+    found = match_windows(one, two, (ALL, ALL), tops=at, lefts=at, size=32, search=4)
+    assert found.textured.tolist() == [True, False, False]
 
 
 def test_values_under_invalid_pixels_have_no_say() -> None:
@@ -139,6 +160,7 @@ def test_the_first_guess_from_any_offset(shift: tuple[int, int]) -> None:
     found = coarse_shift(made.before[0], made.after[0], (valid, valid))
     assert found.shift == shift
     assert found.support > 0.7
+    assert found.sure
 
 
 def test_the_first_guess_from_inverted_contrast() -> None:
@@ -154,4 +176,56 @@ def test_unrelated_images_have_no_support() -> None:
     two = textured_pair(shape=(300, 300), seed=2).before[0]
     valid = np.ones((300, 300), bool)
     # The best of seven candidates, of which the farthest leave few windows to vote.
-    assert coarse_shift(one, two, (valid, valid)).support < 0.3
+    found = coarse_shift(one, two, (valid, valid))
+    assert found.support < 0.3
+    assert not found.significant
+
+
+# Mutual information
+
+
+def by_information(one: NDArray[Any], two: NDArray[Any], *, size: int = 64) -> Matches:
+    tops, lefts = grid_of_windows(size, margin=8)
+    return match_by_information(one, two, (ALL, ALL), tops=tops, lefts=lefts, size=size)
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (2.0, -3.0), (0.3, -1.6)])
+@pytest.mark.parametrize(
+    "seen_by_another",
+    [lambda image: -image, lambda image: np.abs(image - np.median(image)), np.exp],
+    ids=["reversed", "folded", "exponential"],
+)
+def test_information_asks_for_no_common_radiometry(
+    shift: tuple[float, float], seen_by_another: Any
+) -> None:
+    one, two = pair(shift)
+    scaled = (two - two.mean()) / two.std()
+    found = by_information(one, seen_by_another(scaled).astype(np.float32))
+    assert found.textured.all()
+    # Fractions are drawn to whole pixels by up to a tenth; a second pass starts from them.
+    np.testing.assert_allclose(np.median(found.shift, axis=0), shift, atol=0.12)
+    assert np.quantile(found.decoys, 0.95) < np.quantile(found.coherence, 0.05)
+
+
+def test_information_of_unrelated_windows_is_that_of_decoys() -> None:
+    one = textured_pair(shape=(256, 256), seed=1).before[0]
+    two = textured_pair(shape=(256, 256), seed=2).before[0]
+    found = by_information(one, two)
+    assert np.median(found.coherence) < 2 * np.median(found.decoys)
+
+
+def test_information_is_that_of_the_joint_histogram() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 255, (40, 40)).astype(np.uint8)
+    two = np.where(rng.random((40, 40)) < 0.7, one, rng.integers(0, 255, (40, 40))).astype(np.uint8)
+    place = np.array([[4, 4]])
+    surface = information_surfaces(one, two, place, place, 32, 3, 4)
+    assert surface.shape == (1, 7, 7)
+    assert np.unravel_index(surface[0].argmax(), (7, 7)) == (3, 3)
+    a, b = (
+        np.digitize(x[4:36, 4:36], np.quantile(x[4:36, 4:36], [0.25, 0.5, 0.75]))
+        for x in (one, two)
+    )
+    joint = np.histogram2d(a.ravel(), b.ravel(), bins=4)[0] / 1024
+    outer = joint.sum(axis=1)[:, None] * joint.sum(axis=0)
+    assert surface[0, 3, 3] == pytest.approx((joint * np.log(joint / outer)).sum(), rel=0.05)

@@ -21,7 +21,7 @@ def sample(before: NDArray[np.float64], after: NDArray[np.float64]) -> Sample:
     return Sample(
         before=b,
         after=a,
-        gradient=np.zeros((2, *b.shape), np.float32),
+        spill=np.zeros((2, *b.shape), np.float32),
         seen=b.shape[1],
         total=b.shape[1],
     )

@@ -16,6 +16,7 @@ from imagery.errors import InputError
 from imagery.sampling import PairReader, Sample, gradients, sample_pair, smooth
 from imagery.scene import Scene
 from imagery.shift import Shift
+from imagery.shift_error import ShiftError
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -35,6 +36,8 @@ def pair(before: Scene, after: Scene, *, smoothing: float = 0.0, **how: Any) -> 
         grid=plan.geobox,
         moving=plan.moving,
         shift=how.get("shift", Shift.constant(0, 0)),
+        error=ShiftError.constant(0.3),
+        largest_error=np.inf,
         smoothing=smoothing,
     )
 
@@ -124,7 +127,7 @@ def test_a_small_pair_is_sampled_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.before, noise(2, 40, 50).reshape(2, -1))
     np.testing.assert_array_equal(found.after, noise(2, 40, 50, seed=1).reshape(2, -1))
     slopes = gradients(noise(2, 40, 50, seed=1), np.ones((40, 50), bool))
-    np.testing.assert_allclose(found.gradient, slopes.reshape(2, 2, -1), atol=1e-5)
+    np.testing.assert_allclose(found.spill, 0.3 * slopes.reshape(2, 2, -1), atol=1e-5)
 
 
 def test_a_sample_takes_pixels_seen_in_both(tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_a_sample_takes_pixels_seen_in_both(tmp_path: Path) -> None:
     )
     assert (found.seen, found.total) == (1600, 3600)
     np.testing.assert_array_equal(found.before, one[:, 20:, 20:].reshape(1, -1))
-    assert np.abs(found.gradient).max() < 120
+    assert np.abs(found.spill).max() < 36
 
 
 def test_a_large_sample_is_thinned_by_place_and_not_by_tiles(

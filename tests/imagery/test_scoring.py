@@ -7,18 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pairs import bands_of, box_of, plan_of, scene_of
+from pairs import alignment_of, bands_of, box_of, plan_of, scene_of
 
 from imagery.blocks import Window, tiles_over
-from imagery.coregister import Alignment, Residual
 from imagery.difference import METHODS, Noise
 from imagery.normalise import Radiometry
 from imagery.options import DetectOptions, DifferenceOptions, RegionOptions
-from imagery.record import StepRecord
 from imagery.sampling import PairReader, Sample
 from imagery.scene import Scene
-from imagery.scoring import Measure, _score_tile, fit_measure, least_pixels
+from imagery.scoring import (
+    Measure,
+    _score_tile,
+    expected_misregistration,
+    fit_measure,
+    largest_misregistration,
+    least_pixels,
+)
 from imagery.shift import Shift
+from imagery.shift_error import ShiftError
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -41,7 +47,14 @@ def scenes(tmp_path: Path) -> tuple[Scene, Scene]:
     return before, scene_of(tmp_path, image[1], role="after", nodata=0)
 
 
-def reader(before: Scene, after: Scene, *, smoothing: float, shift: Shift) -> PairReader:
+def reader(
+    before: Scene,
+    after: Scene,
+    *,
+    smoothing: float,
+    shift: Shift,
+    largest_error: float = np.inf,
+) -> PairReader:
     plan, bands = plan_of(before, after), bands_of(before, after)
     return PairReader(
         before=before,
@@ -51,6 +64,8 @@ def reader(before: Scene, after: Scene, *, smoothing: float, shift: Shift) -> Pa
         grid=plan.geobox,
         moving=plan.moving,
         shift=shift,
+        error=ShiftError.constant(0.3),
+        largest_error=largest_error,
         smoothing=smoothing,
     )
 
@@ -62,7 +77,7 @@ def test_tiles_of_the_map_are_those_of_the_whole(
     scenes: tuple[Scene, Scene], method: str, smoothing: float, shift: Shift
 ) -> None:
     pair = reader(*scenes, smoothing=smoothing, shift=shift)
-    noise = Noise(mean=np.ones(2), covariance=np.diag([9.0, 16.0]), registration=0.3)
+    noise = Noise(mean=np.ones(2), covariance=np.diag([9.0, 16.0]))
     measure = Measure(method=method, radiometry=LINE, noise=noise)
     window = Window(-3, -2, 93, 100)
     area = box_of(pair.grid, Window(10, 20, 60, 70))
@@ -82,7 +97,7 @@ def test_tiles_of_the_map_are_those_of_the_whole(
 
 def test_codes_tell_which_scene_did_not_show_a_pixel(scenes: tuple[Scene, Scene]) -> None:
     pair = reader(*scenes, smoothing=0, shift=Shift.constant(0, 0))
-    noise = Noise(mean=np.zeros(2), covariance=np.eye(2), registration=0)
+    noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
     measure = Measure(method="cva", radiometry=LINE, noise=noise)
     tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 100))
     expected = np.zeros((90, 100), np.uint8)
@@ -101,46 +116,55 @@ def sample_of(change: NDArray[Any]) -> Sample:
     return Sample(
         before=before,
         after=((before + change - 10) / 1.5).astype(np.float32),
-        gradient=np.zeros((2, *change.shape), np.float32),
+        spill=np.zeros((2, *change.shape), np.float32),
         seen=change.shape[1],
         total=change.shape[1],
     )
 
 
-def alignment(median: float | None) -> Alignment:
-    residual = None
-    if median is not None:
-        residual = Residual(
-            ce90=2 * median, median=median, rmse=median, nmad=median, ties=50, agreeing=1.0
-        )
-    return Alignment(
-        shift=Shift.constant(0, 0),
-        moving="after",
-        verdict="trusted" if residual else "not measured",
-        residual=residual,
-        initial=residual,
-        ties=50,
-        model="none",
-        record=StepRecord(step="coregister"),
-    )
+@pytest.mark.parametrize(("sigma", "expected"), [(None, 0.5), (0.0, 0.1), (0.3, 0.3162)])
+def test_the_misregistration_is_that_of_the_alignment_and_no_less_than_a_tenth(
+    sigma: float | None, expected: float
+) -> None:
+    error = None if sigma is None else ShiftError.constant(sigma)
+    found = expected_misregistration(alignment_of(error=error))
+    assert found.values.max() == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("median", "expected"), [(None, 0.5), (0.01, 0.1), (0.3532, 0.3), (1.1774, 1.0)]
+    ("verdict", "expected"),
+    [("trusted", 0.937), ("usable", 0.937), ("accepted", np.inf), ("not measured", np.inf)],
 )
-def test_the_misregistration_along_an_axis_is_that_of_the_residual(
-    scenes: tuple[Scene, Scene], median: float | None, expected: float
-) -> None:
+def test_only_the_user_lets_badly_aligned_places_count(verdict: Any, expected: float) -> None:
+    found = largest_misregistration(alignment_of(verdict=verdict), usable_ce90=2.0)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_badly_aligned_places_are_not_observed(scenes: tuple[Scene, Scene]) -> None:
+    error = ShiftError(
+        rows=np.array([0.0, 89.0]), cols=np.array([0.0]), values=np.array([[0.0], [2.0]])
+    )
+    pair = replace(
+        reader(*scenes, smoothing=0, shift=Shift.constant(0, 0), largest_error=1.0), error=error
+    )
+    noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
+    measure = Measure(method="cva", radiometry=LINE, noise=noise)
+    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 90))
+    assert not (codes[:44] == 4).any()
+    assert (codes[46:66, 60:] == 4).all()
+    assert codes[46:50, 40:60].max() == 1  # that it wasn't seen comes first
+    assert not tile.seen[46:].any()
+
+
+def test_the_noise_is_that_of_the_sample(scenes: tuple[Scene, Scene]) -> None:
     change = np.random.default_rng(0).normal(3, 2, (2, 5000))
     fitted = fit_measure(
         sample_of(change),
         LINE,
-        alignment(median),
         {"before": scenes[0], "after": scenes[1]},
         bands_of(*scenes),
         options=DifferenceOptions(),
     )
-    assert fitted.noise.registration == pytest.approx(expected, abs=1e-4)
     np.testing.assert_allclose(fitted.noise.mean, 3, atol=0.2)
     # Variance 4 and that of rounding: a count of the one, and of the other 1.5 counts.
     np.testing.assert_allclose(np.diag(fitted.noise.covariance), 4 + (1 + 1.5**2) / 12, rtol=0.08)
@@ -151,7 +175,6 @@ def test_floats_are_not_rounded(scenes: tuple[Scene, Scene]) -> None:
     fitted = fit_measure(
         sample_of(np.zeros((2, 5000))),
         replace(LINE, target=np.array([[0.0, 100.0]] * 2)),
-        alignment(0.1),
         {"before": floats[0], "after": floats[1]},
         bands_of(*scenes),
         options=DifferenceOptions(method="difference"),

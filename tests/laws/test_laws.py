@@ -66,7 +66,7 @@ def pair(seed: int = 0, shape: tuple[int, int] = (40, 47), *, dtype: Any = np.fl
 def noise_of(seed: int = 0, *, bands: int = BANDS) -> Noise:
     rng = np.random.default_rng(seed)
     root = rng.normal(0, 3, (bands, bands)) + 5 * np.eye(bands)
-    return Noise(mean=rng.normal(0, 2, bands), covariance=root @ root.T, registration=0.3)
+    return Noise(mean=rng.normal(0, 2, bands), covariance=root @ root.T)
 
 
 def sample_of(images: Pair) -> Sample:
@@ -74,7 +74,7 @@ def sample_of(images: Pair) -> Sample:
     return Sample(
         before=images.before[:, valid],
         after=images.after[:, valid],
-        gradient=gradients(images.after, valid)[:, :, valid],
+        spill=0.3 * gradients(images.after, valid)[:, :, valid],
         seen=int(valid.sum()),
         total=valid.size,
     )
@@ -140,7 +140,7 @@ def test_exchanged_scenes_keep_the_magnitude_and_turn_the_sign(method: str, seed
     back = measure(
         -change,
         slope,
-        Noise(mean=-noise.mean, covariance=noise.covariance, registration=noise.registration),
+        Noise(mean=-noise.mean, covariance=noise.covariance),
     )
     close(back.score, there.score)
     close(back.signed, -there.signed)
@@ -195,7 +195,7 @@ def test_a_shift_of_both_scenes_shifts_the_answer(method: str, rows: int, cols: 
 @every_difference
 def test_scenes_that_agree_score_nothing(method: str) -> None:
     images = pair()
-    noise = Noise(mean=np.zeros(BANDS), covariance=np.eye(BANDS), registration=0.5)
+    noise = Noise(mean=np.zeros(BANDS), covariance=np.eye(BANDS))
     change = np.zeros_like(images.after)
     found = difference.METHODS[method](change, gradients(images.after, images.valid), noise)
     assert not found.score.any()
@@ -296,7 +296,7 @@ def test_a_fit_does_not_depend_on_the_order_of_pixels(method: str, seed: int) ->
     mixed = Sample(
         before=sample.before[:, order],
         after=sample.after[:, order],
-        gradient=sample.gradient[:, :, order],
+        spill=sample.spill[:, :, order],
         seen=sample.seen,
         total=sample.total,
     )
@@ -333,7 +333,7 @@ def test_every_normalisation_goes_with_every_difference(method: str, measure: st
     sample = sample_of(images)
     fitted = normalise.METHODS[method](sample)
     noise = difference.fit_noise(
-        fitted.apply(sample.after) - sample.before, registration=0.3, quantisation=np.zeros(BANDS)
+        fitted.apply(sample.after) - sample.before, quantisation=np.zeros(BANDS)
     )
     found = Measure(method=measure, radiometry=fitted, noise=noise).score(
         images.before, images.after, gradients(images.after, images.valid)

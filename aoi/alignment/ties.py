@@ -1,0 +1,201 @@
+"""Tie points as a GeoPackage that QGIS shows by itself: where it was measured, what was found."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from imagery.coregister import TiePoints
+from imagery.errors import OutputError
+from imagery.grid import Plan, moved
+
+LAYER, ARROWS = "ties", "vectors"
+
+EXAGGERATION = 50
+"""How many times as long as on the ground the lines of the layer ``vectors`` are."""
+
+# The same file for the same ties: the times that the format asks for say nothing.
+_NO_TIME = "2000-01-01T00:00:00.000Z"
+
+CLASSES = (
+    (0.25, "#1a9850", "up to 0.25 px"),
+    (0.5, "#a6d96a", "0.25 to 0.5 px"),
+    (1.0, "#fee08b", "0.5 to 1 px"),
+    (2.0, "#f46d43", "1 to 2 px"),
+    (1e9, "#a50026", "above 2 px"),
+)
+"""Colours of residuals: their upper end in px, the colour, and what it says."""
+
+_STYLES = """CREATE TABLE layer_styles (
+ id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT,
+ f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT,
+ useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"""
+
+
+def tie_frame(ties: TiePoints, plan: Plan) -> gpd.GeoDataFrame:
+    """The ties as points in the working grid's CRS, one row a tie.
+
+    Columns end with their unit; x counts to the right and y *down* the rows of the working grid,
+    as they do in pictures.
+    """
+    x, y = moved(plan.geobox.affine, ties.col + 0.5, ties.row + 0.5)
+    size = plan.pixel_size_m
+    residual = np.hypot(*ties.residual.T)
+    values = {
+        "row": ties.row,
+        "col": ties.col,
+        "shift_x_px": ties.shift[:, 1],
+        "shift_y_px": ties.shift[:, 0],
+        "shift_m": np.hypot(*ties.shift.T) * size,
+        "residual_px": residual,
+        "residual_m": residual * size,
+        "residual_x_px": ties.residual[:, 1],
+        "residual_y_px": ties.residual[:, 0],
+        "sigma_px": ties.sigma,
+        "coherence": ties.coherence,
+        "use": np.where(ties.held_out, "check", "fit"),
+        "status": ties.status.astype(str),
+    }
+    frame = pd.DataFrame(values).round(
+        {name: 4 for name, column in values.items() if column.dtype.kind == "f"}
+    )
+    for name in ("use", "status"):
+        frame[name] = frame[name].astype(object)
+    return gpd.GeoDataFrame(frame, geometry=shapely.points(x, y), crs=_crs(plan))
+
+
+def arrow_frame(ties: TiePoints, plan: Plan) -> gpd.GeoDataFrame:
+    """Each tie's residual as a line from the tie, ``EXAGGERATION`` times as long.
+
+    The line leads where the aligned image would still have to go.
+    """
+    ends = np.stack([ties.row, ties.col], axis=1) + EXAGGERATION * ties.residual
+    lines = np.empty((len(ties), 2, 2))
+    for at, place in enumerate((np.stack([ties.row, ties.col], axis=1), ends)):
+        x, y = moved(plan.geobox.affine, place[:, 1] + 0.5, place[:, 0] + 0.5)
+        lines[:, at] = np.column_stack([x, y])
+    frame = pd.DataFrame(
+        {
+            "residual_px": np.hypot(*ties.residual.T).round(4),
+            "exaggeration": np.full(len(ties), EXAGGERATION),
+        }
+    )
+    return gpd.GeoDataFrame(frame, geometry=shapely.linestrings(lines), crs=_crs(plan))
+
+
+def _crs(plan: Plan) -> Any:
+    return None if plan.geobox.crs is None else plan.geobox.crs.to_wkt()
+
+
+def write_ties(ties: TiePoints, plan: Plan, path: Path) -> None:
+    """Write the layers ``ties`` and ``vectors`` with their QGIS styles.
+
+    The same ties give the same bytes.  A file that is there is replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    layers = (
+        (LAYER, tie_frame(ties, plan), "Point"),
+        (ARROWS, arrow_frame(ties, plan), "LineString"),
+    )
+    try:
+        path.unlink(missing_ok=True)
+        with warnings.catch_warnings():
+            # That ties that are not georeferenced have no CRS is known.
+            warnings.filterwarnings("ignore", message="'crs' was not provided")
+            for name, frame, kind in layers:
+                frame.to_file(
+                    path,
+                    layer=name,
+                    driver="GPKG",
+                    engine="pyogrio",
+                    geometry_type=kind,
+                    mode="a" if path.exists() else "w",
+                    layer_options={"GEOMETRY_NAME": "geom"},
+                )
+        with closing(sqlite3.connect(path)) as database, database:
+            _add_styles(database)
+    except (OSError, RuntimeError, sqlite3.Error) as error:
+        raise OutputError(
+            f"{path.name}: cannot be written", found=error, needed="a folder to write into"
+        ) from error
+
+
+def _add_styles(database: sqlite3.Connection) -> None:
+    database.execute(_STYLES)
+    for name, kind, about in (
+        (LAYER, "marker", "Ties by what the fitted shift leaves of them"),
+        (ARROWS, "line", f"Residuals, {EXAGGERATION} times as long"),
+    ):
+        database.execute(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
+            " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner,"
+            " ui, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '', NULL, ?)",
+            (name, name, _qml(kind), about, _NO_TIME),
+        )
+    database.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)"
+        " VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
+        (_NO_TIME,),
+    )
+    database.execute("UPDATE gpkg_contents SET last_change = ?", (_NO_TIME,))
+
+
+def _qml(kind: str) -> str:
+    """A QGIS style that colours by ``residual_px``."""
+    ranges, symbols = [], []
+    low = 0.0
+    for number, (high, colour, label) in enumerate(CLASSES):
+        ranges.append(
+            f'<range lower="{low:.6f}" upper="{high:.6f}" symbol="{number}" label="{label}"'
+            ' render="true"/>'
+        )
+        symbols.append(_symbol(kind, number, _rgba(colour)))
+        low = high
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        '<qgis version="3.28.0" styleCategories="Symbology">'
+        '<renderer-v2 type="graduatedSymbol" attr="residual_px" graduatedMethod="GraduatedColor"'
+        ' symbollevels="0" enableorderby="0" forceraster="0">'
+        f"<ranges>{''.join(ranges)}</ranges><symbols>{''.join(symbols)}</symbols>"
+        "</renderer-v2></qgis>\n"
+    )
+
+
+def _symbol(kind: str, number: int, colour: str) -> str:
+    options = (
+        {
+            "name": "circle",
+            "color": colour,
+            "outline_color": "35,35,35,255",
+            "outline_width": "0.2",
+            "size": "2",
+            "size_unit": "MM",
+        }
+        if kind == "marker"
+        else {"line_color": colour, "line_width": "0.4", "line_width_unit": "MM"}
+    )
+    layer = "SimpleMarker" if kind == "marker" else "SimpleLine"
+    told = "".join(
+        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
+    )
+    return (
+        f'<symbol type="{kind}" name="{number}" alpha="1" force_rhr="0" clip_to_extent="1">'
+        f'<layer class="{layer}" enabled="1" locked="0" pass="0">'
+        f'<Option type="Map">{told}</Option></layer></symbol>'
+    )
+
+
+def _rgba(colour: str) -> str:
+    return ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",255"

@@ -1,0 +1,257 @@
+"""Tiles of the aligned image, in the numbers in which its source is stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from imagery.align._carried import whole_move
+from imagery.align._stored import Stored
+from imagery.blocks import Window
+from imagery.env import handle
+from imagery.grid import same_lattice
+from imagery.mask import can_hold, is_nodata
+from imagery.positions import positions_in
+from imagery.read import read_window
+from imagery.read._decode import decode
+from imagery.shift import Shift
+from imagery.warp import warp_window
+
+Method = Literal["copied", "cubic", "nearest"]
+
+_PIECE = 4_000_000
+"""Pixels of the source, a band, that are looked up at a time."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tile:
+    """A part of the aligned image."""
+
+    data: NDArray[np.generic]
+    """Every band of the file, of shape (band, row, col) and the source's dtype."""
+
+    valid: NDArray[np.bool_]
+    """True where any band is, of shape (row, col)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mover:
+    """Makes tiles of the aligned image.  Small, and fit to travel to a worker."""
+
+    stored: Stored
+    grid: GeoBox
+    shift: Shift
+    """On ``grid``."""
+
+    method: Method
+    offset: tuple[int, int] = (0, 0)
+    """Of the source's first pixel on ``grid``, where whole pixels are copied."""
+
+    def tile(self, window: Window) -> Tile:
+        """A window of the grid."""
+        if self.method == "copied":
+            data, valid = _read(self.stored, window.shifted(-self.offset[0], -self.offset[1]))
+        elif self.method == "nearest":
+            data, valid = self._nearest(window)
+        else:
+            data, valid = self._cubic(window)
+        seen = np.asarray(valid.any(axis=0))
+        alpha = self.stored.scene.alpha
+        if alpha is not None and self.method != "copied":
+            data[alpha.index - 1] = np.where(seen, alpha.opaque, 0)
+        return Tile(data=data, valid=seen)
+
+    def _cubic(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        data, valid = _blank(self.stored, window)
+        move = None if self.shift.zero else self.shift
+        for group, bands in enumerate(self.stored.groups):
+            raster = warp_window(self.stored.scene, self.grid, window, bands=bands, shift=move)
+            index = [band - 1 for band in bands]
+            data[index] = stored_values(
+                raster.data,
+                raster.valid,
+                dtype=self.stored.scene.dtype,
+                nodata=self.stored.nodata,
+                mark=self.stored.scene.nodata,
+            )
+            valid[group] = raster.valid
+        return data, valid
+
+    def _nearest(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        data, valid = _blank(self.stored, window)
+        for part, needed, rows, cols in self._pieces(window):
+            source, seen = _read(self.stored, needed)
+            inside = (
+                (rows >= needed.top)
+                & (rows < needed.bottom)
+                & (cols >= needed.left)
+                & (cols < needed.right)
+            )
+            row = np.clip(rows - needed.top, 0, needed.height - 1)
+            col = np.clip(cols - needed.left, 0, needed.width - 1)
+            place = (slice(None), *part.within(window))
+            data[place] = np.where(inside, source[:, row, col], data[place])
+            valid[place] = inside & seen[:, row, col]
+        return data, valid
+
+    def _pieces(
+        self, window: Window
+    ) -> Iterator[tuple[Window, Window, NDArray[np.intp], NDArray[np.intp]]]:
+        """The window, cut until a piece takes a bounded part of the source."""
+        scene = self.stored.scene
+        rows, cols = positions_in(scene.geobox, self.grid, window, self.shift)
+        row, col = _nearest_pixels(rows), _nearest_pixels(cols)
+        needed = Window(
+            int(row.min()), int(col.min()), int(row.max()) + 1, int(col.max()) + 1
+        ).clipped(scene.window)
+        if needed.empty:
+            return
+        if needed.height * needed.width <= _PIECE or max(window.shape) == 1:
+            yield window, needed, row, col
+            return
+        for half in _halves(window):
+            yield from self._pieces(half)
+
+
+def mover(stored: Stored, grid: GeoBox, shift: Shift, *, resampling: str) -> Mover:
+    """How an image is brought onto a grid: copied where whole pixels suffice, else resampled once.
+
+    Parameters
+    ----------
+    stored
+        The image.
+    grid
+        The grid of the aligned image.
+    shift
+        The move on that grid.
+    resampling
+        auto, cubic or nearest.
+    """
+    whole = whole_move(shift, grid)
+    offset = same_lattice(stored.scene.geobox, grid)
+    if whole is not None and not isinstance(offset, str):
+        at = offset[0] + whole[0], offset[1] + whole[1]
+        return Mover(stored=stored, grid=grid, shift=shift, method="copied", offset=at)
+    nearest = resampling == "nearest" or (resampling == "auto" and stored.classes)
+    method: Method = "nearest" if nearest else "cubic"
+    return Mover(stored=stored, grid=grid, shift=shift, method=method)
+
+
+def stored_values(
+    data: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    *,
+    dtype: str,
+    nodata: float | None,
+    mark: float | None,
+) -> NDArray[np.generic]:
+    """Resampled values as the file stores them: rounded, in range, and no valid one missing.
+
+    Parameters
+    ----------
+    data
+        Values in stored numbers, of shape (band, row, col).
+    valid
+        True where usable, of shape (row, col).
+    dtype
+        The file's.
+    nodata
+        What is written where nothing is usable; 0 where None.
+    mark
+        The value that the reader takes as missing, or None.
+
+    Notes
+    -----
+    A valid value that comes out as the mark is moved by one (in floats, by the least that is told
+    apart): in 8 bits with the mark 0 or 255 only where all bands come out so, as the reader takes
+    them.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        values = data.astype(kind)
+    else:
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(data.astype(np.float64)), limits.min, limits.max).astype(kind)
+    if mark is not None and can_hold(dtype, mark):
+        hit = is_nodata(values, mark) & valid
+        if kind == np.uint8 and mark in (0, 255):
+            hit &= hit.all(axis=0)
+        if hit.any():
+            values[hit] = _beside(mark, data[hit], dtype=dtype)
+    values[:, ~valid] = fill_of(dtype, nodata)
+    return values
+
+
+def fill_of(dtype: str, nodata: float | None) -> float | int:
+    """What stands where nothing is known: the nodata value as the dtype can hold it, 0 without."""
+    if nodata is None:
+        return 0
+    if np.dtype(dtype).kind != "f":
+        return int(nodata)
+    if not math.isfinite(nodata):
+        return nodata
+    ends = np.finfo(dtype)
+    return min(max(nodata, float(ends.min)), float(ends.max))
+
+
+def _beside(mark: float, wanted: NDArray[np.float32], *, dtype: str) -> NDArray[np.generic]:
+    """The values beside the mark, on the side on which the unrounded ones lie."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        # Farther than the tolerance with which readers look for the mark.
+        return np.full(wanted.shape, mark * (1 - 3e-6) if mark else np.finfo(kind).tiny, kind)
+    limits = np.iinfo(dtype)
+    step = np.where(wanted < mark, -1, 1)
+    step = np.where(mark <= limits.min, 1, np.where(mark >= limits.max, -1, step))
+    return (int(mark) + step).astype(kind)
+
+
+def _blank(stored: Stored, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Bands and their groups' validity, with nothing known."""
+    dtype = stored.scene.dtype
+    data = np.full((stored.count, *window.shape), fill_of(dtype, stored.nodata), dtype)
+    alpha = stored.scene.alpha
+    if alpha is not None:
+        data[alpha.index - 1] = 0
+    return data, np.zeros((len(stored.groups), *window.shape), bool)
+
+
+def _read(stored: Stored, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Stored values of a window of the source, untouched, and each group's validity."""
+    data, valid = _blank(stored, window)
+    scene = stored.scene
+    inside = window.clipped(scene.window)
+    if inside.empty:
+        return data, valid
+    place = (slice(None), *inside.within(window))
+    for group, bands in enumerate(stored.groups):
+        valid[group] = read_window(scene, window, bands=bands).valid
+    data[place] = decode(
+        handle(scene.path),
+        range(1, stored.count + 1),
+        (inside.top, inside.left, inside.bottom, inside.right),
+        name=scene.name,
+    )
+    return data, valid
+
+
+def _nearest_pixels(places: NDArray[np.float64]) -> NDArray[np.intp]:
+    # The middle between two pixels belongs to the first, whatever the rounding of its place.
+    nearest = np.floor(places + 0.5 - 1e-6)
+    # What a projection doesn't show lies outside of any image.
+    return np.asarray(np.clip(np.nan_to_num(nearest, nan=-1e9), -1e9, 1e9), np.intp)
+
+
+def _halves(window: Window) -> tuple[Window, Window]:
+    """The window cut across its longer side."""
+    if window.height >= window.width:
+        middle = (window.top + window.bottom) // 2
+        return replace(window, bottom=middle), replace(window, top=middle)
+    middle = (window.left + window.right) // 2
+    return replace(window, right=middle), replace(window, left=middle)

@@ -93,16 +93,12 @@ def detect(
         An existing folder that takes the rasters.
     extent
         Makes the area of interest once both scenes are known; the scenes' overlap by default.
-    seams
-        What the file of ``options.coregister.seams`` holds.
-    options
-        What decides the result.
+    options, seams
+        What decides the result; seams are what the file of ``options.coregister.seams`` holds.
     engine_options
         Workers and memory, which decide no number.
-    progress
-        Called with a message as the work goes on.
-    examine
-        Called with what the co-registration found, before a refusal is raised.
+    progress, examine
+        Called with messages; and with what the co-registration found, before it is refused.
 
     Raises
     ------
@@ -124,9 +120,8 @@ def detect(
         plan = plan_pair(scenes["before"], scenes["after"], area, options=options.grid)
         bands = _paired(scenes, options)
         tell(Progress("align", 0, 1))
-        found = coregister(
-            plan, scenes, bands, options=options.coregister, executor=executor, seams=seams
-        )
+        how = options.coregister
+        found = coregister(plan, scenes, bands, options=how, executor=executor, seams=seams)
         if examine is not None:
             examine(plan, scenes, bands, found)
         alignment = found.enforced()

@@ -12,11 +12,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from aoi.alignment.diagnosis import check_free, diagnose
-from aoi.alignment.figure import draw_alignment
-from aoi.alignment.pictures import picture
-from aoi.alignment.ties import write_ties
-from aoi.alignment.words import Told
 from aoi.places import drawn_seams
 from aoi.report.alignment import check_reason
 from imagery.align import (
@@ -100,6 +95,8 @@ def align_files(
     inputs = [p for p in (reference, target, use_transform) if p is not None]
     _check_places(places, inputs, overwrite=products.overwrite)
     if products.diagnosis is not None:
+        from aoi.alignment.diagnosis import check_free
+
         check_free(products.diagnosis)
     seams = drawn_seams(options.coregister, options.read)
     with (
@@ -114,6 +111,8 @@ def align_files(
             reference, target, options=options, executor=executor, tell=tell, seams=seams
         )
         if products.diagnosis is not None:
+            from aoi.alignment.diagnosis import diagnose
+
             diagnose(
                 products.diagnosis,
                 scenes=found.scenes,
@@ -139,8 +138,14 @@ def _write(
     moved = move(stored, transform, files["image"], options=options, executor=executor, tell=tell)
     write_transform(transform, files["transform"])
     if "ties" in files:
+        from aoi.alignment.ties import write_ties
+
         write_ties(alignment.tie_points, found.plan, files["ties"])
     if "figure" in files:
+        from aoi.alignment.figure import draw_alignment
+        from aoi.alignment.pictures import picture
+        from aoi.alignment.words import Told
+
         told = Told(
             scenes=found.scenes, plan=found.plan, alignment=alignment, refusal=found.refusal
         )

@@ -228,7 +228,7 @@ def move(
         looks=replace(
             stored.looks,
             means=options.resampling != "nearest" and not stored.classes,
-            level=1,  # measured: half the time of the usual 6, within 6 % of its size
+            fast=True,
         ),
     ) as raster:
         done = map_tiles(moving.tile, tiles, executor=executor)

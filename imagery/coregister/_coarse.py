@@ -12,6 +12,9 @@ from scipy import fft, ndimage
 from imagery.coregister._match import Matches, band_mask, match_windows
 
 _PEAKS = 5
+_TALL = 0.6
+"""Height of a peak, in units of the highest, at the least: lower ones are no candidates."""
+
 _APART = 3
 """Pixels around a peak that belong to it."""
 
@@ -188,10 +191,12 @@ def _centred(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np
 
 def _peaks(surface: NDArray[np.float32]) -> list[tuple[int, int]]:
     rows, cols = surface.shape
-    left = surface.copy()
-    found = []
+    left, highest = surface.copy(), float(surface.max())
+    found: list[tuple[int, int]] = []
     for _ in range(_PEAKS):
         row, col = np.unravel_index(int(left.argmax()), left.shape)
+        if found and left[row, col] < _TALL * highest:
+            break
         found.append(
             (
                 int((row + rows // 2) % rows - rows // 2),

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from imagery.blocks import TILE, Window, spread_out, tiles_over
+from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import map_tiles
 from imagery.coregister._coarse import CoarseShift
 from imagery.coregister._match import Matches, match_windows
@@ -19,7 +19,7 @@ from imagery.coregister._pair import MatchPair
 from imagery.coregister._ties import Ties
 from imagery.shift import Shift
 
-_MAX_TILES = 1024
+_MAX_TILES = 4096
 """Tiles measured at the most: a smooth field needs no more, however large the scene."""
 
 _DECOY_QUANTILE = 0.99
@@ -67,10 +67,7 @@ def measure(
     """
     work, factor = pair.as_matched(), pair.coarseness
     origin = float(pair.area.top), float(pair.area.left)
-    # Larger tiles share fewer borders; of few, small ones see more of the area.
-    large = max(work.area.shape) > 4 * TILE and most_tiles == _MAX_TILES
-    size = 2 * TILE if large else TILE
-    tiles = spread_out(list(tiles_over(work.area, size=size)), most=most_tiles)
+    tiles = spread_out(list(tiles_over(work.area)), most=most_tiles)
     here = prior if factor == 1 else prior.rescaled(1 / factor, origin=origin)
     match = partial(_match_tile, work, here, search=search)
     parts = [part for _, part in map_tiles(match, tiles, executor=executor)]

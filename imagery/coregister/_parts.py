@@ -40,6 +40,9 @@ _MOVES = 3.2
 _TELLING = 3.0
 """Two fields tell ties apart where they differ by so many times the noise."""
 
+_WIDE = 7.0
+"""Distance from a boundary, in steps, of the ties that tell of it: another may lie farther off."""
+
 _NEAR = 4.0
 """Distance from a boundary, in steps, within which it must show."""
 
@@ -66,7 +69,7 @@ class Evidence:
     near: float
     every: float
     """Errors in cross-validation with two fields, in units of those with one: of the ties near the
-    boundary, the lesser of the ratios of medians and of means; and the mean of all."""
+    boundary, the lesser of the ratios of medians and of means; and the mean of those around."""
 
     odd: float
     along: float
@@ -140,7 +143,8 @@ def _parted(
         return None
     label, clear = _beside(wall, inside, own, lattice)
     for number_of_round in range(_ROUNDS):
-        use = clear if number_of_round == 0 else np.ones(len(own), bool)
+        use = _gap(own, label) <= _WIDE * lattice.step
+        use &= clear | (number_of_round > 0)
         if min((use & label).sum(), (use & ~label).sum()) < _LEAST_TIES:
             return None
         again = _relabelled(own, label, _fields(own, label, use, extent=extent), lattice.step)
@@ -218,22 +222,25 @@ def evidence(ties: Ties, label: Labels, step: float, *, extent: Extent) -> Evide
     """What tells two parts from one."""
     from scipy.spatial import cKDTree
 
+    smaller = float(min(label.mean(), 1 - label.mean()))
+    points = np.column_stack([ties.row, ties.col])
+    _, nine = cKDTree(points).query(points, k=9)
+    odd = np.abs(label[nine[:, 1:]].mean(axis=1) - label) > 0.5
+    gap = _gap(ties, label)
+    wide = gap <= _WIDE * step
+    ties, label, gap = ties.where(wide), label[wide], gap[wide]
     fields = _fields(ties, label, np.ones(len(ties), bool), extent=extent)
     two = np.empty((len(ties), 2))
     two[~label], two[label] = (field.predicted for field in fields)
     before, after = _lengths(fit_field(ties, extent=extent).predicted), _lengths(two)
-    gap = _gap(ties, label)
     near, edge = gap <= _NEAR * step, gap <= 1.5 * step
     ratios = [float(f(after[near]) / max(f(before[near]), 1e-9)) for f in (np.median, np.mean)]
-    points = np.column_stack([ties.row, ties.col])
-    _, nine = cKDTree(points).query(points, k=9)
-    odd = np.abs(label[nine[:, 1:]].mean(axis=1) - label) > 0.5
     at = ties.row[edge], ties.col[edge]
     jump = np.hypot(*(fields[1].shift.at(*at) - fields[0].shift.at(*at)))
     rest = [ties.shift - field.shift.at(ties.row, ties.col).T for field in fields]
     noise = max(spread(rest[0][~label]), spread(rest[1][label]))
     return Evidence(
-        smaller=float(min(label.mean(), 1 - label.mean())),
+        smaller=smaller,
         near=min(ratios),
         every=float(after.mean() / max(before.mean(), 1e-9)),
         odd=float(odd.mean()),

@@ -73,6 +73,9 @@ class Seams:
     """The file of the user who drew them; None where they were found."""
 
     shifts: tuple[Shift, ...] = ()
+    guessed: Parts | None = None
+    """1 where no tie is near enough to tell which part a place lies in."""
+
     unfitted: tuple[int, ...] = ()
     """Numbers of the parts that follow the field of all."""
 
@@ -85,11 +88,12 @@ class Seams:
         )
         values = error.on_grid(rows, cols)
         part = self.parts.on_grid(rows, cols)
+        guessed = self.guessed is not None and self.guessed.on_grid(rows, cols) > 0
         unsure = _UNSURE_FOUND if self.drawn is None else _UNSURE_DRAWN
         for number in np.unique(part):
             gap, index = ndimage.distance_transform_edt(part == number, return_indices=True)
             # Nodes all around the band, so that between them nothing of it is lost.
-            near = (part == number) & (gap * step <= unsure + step)
+            near = (part == number) & ((gap * step <= unsure + step) | guessed)
             if not near.any():
                 continue
             other = part[tuple(index)][near]
@@ -186,10 +190,9 @@ def find_seams(
         for number in range(int(part.max()) + 1)
     )
     spacing = _spacing(pair.area)
-    parts = _between_ties(ties, part, shifts, pair.area, spacing)
-    return Seams(
-        parts=seen_parts(pair, parts, shifts, reach=_BAND * step, executor=executor), drawn=None
-    )
+    parts, guessed = _between_ties(ties, part, shifts, pair.area, spacing, far_off=pair.block)
+    seen = seen_parts(pair, parts, shifts, reach=_BAND * step, executor=executor)
+    return Seams(parts=seen, guessed=guessed, drawn=None)
 
 
 def side_by_side(found: CoarseShift) -> bool:
@@ -229,14 +232,23 @@ def _over(area: Window, spacing: int, labels: NDArray[np.uint8]) -> Parts:
 
 
 def _between_ties(
-    ties: Ties, part: NDArray[np.intp], shifts: Sequence[Shift], area: Window, spacing: int
-) -> Parts:
-    """Each node in the part of the nearest tie that its part's field fits."""
+    ties: Ties,
+    part: NDArray[np.intp],
+    shifts: Sequence[Shift],
+    area: Window,
+    spacing: int,
+    *,
+    far_off: float,
+) -> tuple[Parts, Parts]:
+    """Each node in the part of the nearest tie that its part's field fits; and where that may err.
+
+    Which is where no tie lies within ``far_off`` px, and one of another part at most twice as far.
+    """
     from scipy.spatial import cKDTree
 
     off = np.stack([np.hypot(*(ties.shift.T - s.at(ties.row, ties.col))) for s in shifts])
     good = off.argmin(axis=0) == part
-    tree = cKDTree(np.column_stack([ties.row, ties.col])[good])
+    points = np.column_stack([ties.row, ties.col])
     shape = tuple(max(1, side // spacing) for side in area.shape)
     # Every fourth node is enough: ties are dozens of px apart.
     coarse = tuple(-(-side // 4) for side in shape)
@@ -245,10 +257,18 @@ def _between_ties(
         area.left + spacing * (4 * np.arange(coarse[1]) + 2),
         indexing="ij",
     )
-    _, near = tree.query(np.column_stack([row.ravel(), col.ravel()]))
-    labels = part[good][near].reshape(coarse).astype(np.uint8)
-    labels = labels.repeat(4, axis=0).repeat(4, axis=1)[: shape[0], : shape[1]]
-    return _over(area, spacing, labels)
+    places = np.column_stack([row.ravel(), col.ravel()])
+    far = np.stack(
+        [cKDTree(points[good & (part == k)]).query(places)[0] for k in range(len(shifts))]
+    )
+    first, second = np.sort(far, axis=0)[:2]
+    guessed = (first > far_off) & (second < 2 * first)
+
+    def filled(values: NDArray[Any]) -> Parts:
+        nodes = values.reshape(coarse).astype(np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+        return _over(area, spacing, nodes[: shape[0], : shape[1]])
+
+    return filled(far.argmin(axis=0)), filled(guessed)
 
 
 def of_parts(found: Found, seams: Seams) -> list[Found]:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
-import aoi.alignment.job as job
 from aoi.alignment import Products, Told, align_files, diagnose, draw_alignment, picture, write_ties
 from aoi.alignment import words as told_in
 from aoi.alignment.ties import ARROWS, EXAGGERATION, LAYER
@@ -404,7 +403,7 @@ class TestFiles:
         def full(*_: Any, **__: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(job, "write_ties", full)
+        monkeypatch.setattr("aoi.alignment.ties.write_ties", full)
         products = Products(out=out, ties=tmp_path / "t.gpkg", overwrite=True)
         with pytest.raises(OutputError, match="No space left"):
             align_files(pair.reference, pair.target, products=products)

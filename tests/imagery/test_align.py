@@ -388,7 +388,7 @@ class TestKept:
             assert found.tags(2) == {"WAVELENGTH": "560"}
             assert found.tags()["VENDOR_ANGLE"] == "12.5"
             assert found.profile["tiled"]
-            assert found.profile["compress"] == "deflate"
+            assert found.profile["compress"] == "zstd"
             said = read_metadata(tmp_path / "o.tif", {"": found.tags()})
             assert str(said.acquisition) == "2024-06-06"
 

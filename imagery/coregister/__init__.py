@@ -315,9 +315,12 @@ def _on_the_ground(pair: MatchPair, fit: _Fit) -> _Fit:
 
     Next to each other they lean alike, so that a local field would follow them.  What leans is
     therefore told from a field that can't: an affine one first, then that of the ground so found.
+    But only where a local field leaves a lean: waves along one direction are no roofs.
     """
     ties = fit.found.fit
     lean = find_lean(ties.shift - fit.field.shift.at(ties.row, ties.col).T)
+    if lean is None:
+        return fit
     shift = fit_affine(ties.where(fit.kept), extent=pair.extent)
     ground_fit = fit
     for _ in range(_GROUND_ROUNDS):

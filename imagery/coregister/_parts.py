@@ -28,7 +28,8 @@ _LEAST_TIES = 30
 """What either side must hold of the ties."""
 
 _CLEAR = 1.25
-"""Ties nearer to a boundary than this, in steps, take no part in the first fit."""
+_LEAST_TO_START = 12
+"""Ties nearer to a boundary than this, in steps, take no part in the first fit; what it needs."""
 
 _ROUNDS = 6
 _SETTLED = 0.005
@@ -145,7 +146,7 @@ def _parted(
     for number_of_round in range(_ROUNDS):
         use = _gap(own, label) <= _WIDE * lattice.step
         use &= clear | (number_of_round > 0)
-        if min((use & label).sum(), (use & ~label).sum()) < _LEAST_TIES:
+        if min((use & label).sum(), (use & ~label).sum()) < _LEAST_TO_START:
             return None
         again = _relabelled(own, label, _fields(own, label, use, extent=extent), lattice.step)
         settled = number_of_round > 0 and (again != label).mean() < _SETTLED

@@ -68,8 +68,9 @@ class MatchPair:
     @property
     def block(self) -> int:
         """Side in px of the blocks in which windows are held out."""
-        longest = max(self.area.shape)
-        return max(2 * self.size * self.coarseness, -(-longest // 12))
+        longest, window = max(self.area.shape), self.size * self.coarseness
+        # No larger than a few windows: the field has no ties in them, and must bridge them.
+        return min(max(2 * window, -(-longest // 12)), 4 * window)
 
     def as_matched(self) -> MatchPair:
         """The pair on the grid whose pixels windows are made of."""

@@ -90,6 +90,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, nargs="+", default=[], metavar="FILE")
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument(
+        "--large-scenarios",
+        nargs="+",
+        choices=SCENARIOS,
+        default=["full"],
+        help="those of them that are made larger than 1024 px",
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 4096, 10240], metavar="PX")
     parser.add_argument("--seeds", type=int, default=3, help="pairs of each size up to 1024 px")
     parser.add_argument("--large-seeds", type=int, default=1, help="pairs of each larger size")
@@ -108,8 +115,11 @@ def simulated_tables(options: argparse.Namespace, scratch: Path) -> str:
     peers = arosics_version(options.arosics_python) if options.arosics_python else None
     rows = []
     for size in options.sizes:
+        large = size > 1024
         for scenario in options.scenarios:
-            seeds = options.seeds if size <= 1024 else options.large_seeds
+            if large and scenario not in options.large_scenarios:
+                continue
+            seeds = options.large_seeds if large else options.seeds
             found: dict[str, list[Figures | None]] = {}
             for seed in range(1, seeds + 1):
                 folder = scratch / f"{scenario}_{size}_{seed}"
@@ -134,7 +144,7 @@ def lead(options: argparse.Namespace, peers: str | None) -> str:
         f"Ground: {base}. Error: distance between the displacement found and the true one, over "
         f"the points of a 64 × 64 lattice that both images show; median over {options.seeds} "
         f"pairs (above 1024 px: {options.large_seeds}). Seconds and peak memory: median of "
-        f"{options.repeat} runs of the whole program, from its start to the aligned file."
+        f"{options.repeat} run(s) of the whole program, from its start to the aligned file."
     )
 
 

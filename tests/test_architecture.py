@@ -32,8 +32,8 @@ ORDER = {
         "simulate",
     ),
     "aoi": (
-        "options", "places", "changes", "case", "report", "alignment", "workflow", "cli",
-        "__main__",
+        "options", "places", "geopackage", "changes", "case", "report", "alignment", "workflow",
+        "cli", "__main__",
     ),
 }  # fmt: skip
 """What each package holds, in the order of the flow: a module imports what stands to its left."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +10,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from aoi.geopackage import Layer, write_layers
 from imagery.coregister import TiePoints
-from imagery.errors import OutputError
 from imagery.grid import Plan, moved
 
 LAYER, ARROWS = "ties", "vectors"
 
 EXAGGERATION = 50
 """How many times as long as on the ground the lines of the layer ``vectors`` are."""
-
-# The same file for the same ties: the times that the format asks for say nothing.
-_NO_TIME = "2000-01-01T00:00:00.000Z"
 
 CLASSES = (
     (0.25, "#1a9850", "up to 0.25 px"),
@@ -33,11 +27,6 @@ CLASSES = (
     (1e9, "#a50026", "above 2 px"),
 )
 """Colours of residuals: their upper end in px, the colour, and what it says."""
-
-_STYLES = """CREATE TABLE layer_styles (
- id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT,
- f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT,
- useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"""
 
 
 def tie_frame(ties: TiePoints, plan: Plan) -> gpd.GeoDataFrame:
@@ -105,51 +94,23 @@ def write_ties(ties: TiePoints, plan: Plan, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    layers = (
-        (LAYER, tie_frame(ties, plan), "Point"),
-        (ARROWS, arrow_frame(ties, plan), "LineString"),
-    )
-    try:
-        path.unlink(missing_ok=True)
-        with warnings.catch_warnings():
-            # That ties that are not georeferenced have no CRS is known.
-            warnings.filterwarnings("ignore", message="'crs' was not provided")
-            for name, frame, kind in layers:
-                frame.to_file(
-                    path,
-                    layer=name,
-                    driver="GPKG",
-                    engine="pyogrio",
-                    geometry_type=kind,
-                    mode="a" if path.exists() else "w",
-                    layer_options={"GEOMETRY_NAME": "geom"},
-                )
-        with closing(sqlite3.connect(path)) as database, database:
-            _add_styles(database)
-    except (OSError, RuntimeError, sqlite3.Error) as error:
-        raise OutputError(
-            f"{path.name}: cannot be written", found=error, needed="a folder to write into"
-        ) from error
-
-
-def _add_styles(database: sqlite3.Connection) -> None:
-    database.execute(_STYLES)
-    for name, kind, about in (
-        (LAYER, "marker", "Ties by what the fitted shift leaves of them"),
-        (ARROWS, "line", f"Residuals, {EXAGGERATION} times as long"),
-    ):
-        database.execute(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
-            " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner,"
-            " ui, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '', NULL, ?)",
-            (name, name, _qml(kind), about, _NO_TIME),
-        )
-    database.execute(
-        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)"
-        " VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
-        (_NO_TIME,),
-    )
-    database.execute("UPDATE gpkg_contents SET last_change = ?", (_NO_TIME,))
+    layers = [
+        Layer(
+            name=LAYER,
+            frame=tie_frame(ties, plan),
+            kind="Point",
+            style=_qml("marker"),
+            about="Ties by what the fitted shift leaves of them",
+        ),
+        Layer(
+            name=ARROWS,
+            frame=arrow_frame(ties, plan),
+            kind="LineString",
+            style=_qml("line"),
+            about=f"Residuals, {EXAGGERATION} times as long",
+        ),
+    ]
+    write_layers(layers, path)
 
 
 def _qml(kind: str) -> str:

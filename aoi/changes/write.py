@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,9 @@ import numpy as np
 import shapely
 
 from aoi.changes import schema
+from aoi.geopackage import Layer, write_layers
 from aoi.places.position import coordinate_digits, to_lonlat
 from imagery.errors import OutputError
-
-# The same file for the same changes: the times that the format asks for say nothing.
-_NO_TIME = "2000-01-01T00:00:00.000Z"
 
 _QML = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.28.0" styleCategories="Symbology">
@@ -43,11 +38,6 @@ _QML = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 </qgis>
 """
 
-_STYLES = """CREATE TABLE layer_styles (
- id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT,
- f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT,
- useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"""
-
 
 def write_gpkg(frame: gpd.GeoDataFrame, path: Path) -> None:
     """Write the layer ``changes``, in the frame's CRS, with outlines that QGIS shows by itself.
@@ -61,43 +51,14 @@ def write_gpkg(frame: gpd.GeoDataFrame, path: Path) -> None:
     ValueError
         If the frame's columns aren't the schema's.
     """
-    frame = schema.conform(frame).reset_index(drop=True)
-    try:
-        path.unlink(missing_ok=True)
-        with warnings.catch_warnings():
-            # That a frame that is not georeferenced has no CRS is known.
-            warnings.filterwarnings("ignore", message="'crs' was not provided")
-            frame.to_file(
-                path,
-                layer=schema.LAYER,
-                driver="GPKG",
-                engine="pyogrio",
-                geometry_type="MultiPolygon",
-                promote_to_multi=True,
-                layer_options={"GEOMETRY_NAME": "geom"},
-            )
-        with closing(sqlite3.connect(path)) as database, database:
-            _add_style(database)
-    except (OSError, RuntimeError, sqlite3.Error) as error:
-        raise OutputError(
-            f"{path.name}: cannot be written", found=error, needed="a folder to write into"
-        ) from error
-
-
-def _add_style(database: sqlite3.Connection) -> None:
-    database.execute(_STYLES)
-    database.execute(
-        "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
-        " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, ui,"
-        " update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'Outlines of changes', '', NULL, ?)",
-        (schema.LAYER, schema.LAYER, _QML, _NO_TIME),
+    layer = Layer(
+        name=schema.LAYER,
+        frame=schema.conform(frame).reset_index(drop=True),
+        kind="MultiPolygon",
+        style=_QML,
+        about="Outlines of changes",
     )
-    database.execute(
-        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)"
-        " VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
-        (_NO_TIME,),
-    )
-    database.execute("UPDATE gpkg_contents SET last_change = ?", (_NO_TIME,))
+    write_layers([layer], path)
 
 
 def write_geojson(frame: gpd.GeoDataFrame, path: Path, *, pixel_size_m: float) -> bool:

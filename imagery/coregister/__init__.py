@@ -301,7 +301,7 @@ class _Trial:
         return cls(
             scatter=float(np.nanquantile(np.hypot(*fit.field.predicted.T), 0.9)),
             share=float(fit.kept.sum() / fit.found.textured),
-            leaning=find_lean(ties.shift - fit.field.shift.at(ties.row, ties.col).T) is not None,
+            leaning=find_lean(ties.left_by(fit.field.shift)) is not None,
         )
 
 
@@ -318,13 +318,13 @@ def _on_the_ground(pair: MatchPair, fit: _Fit) -> _Fit:
     But only where a local field leaves a lean: waves along one direction are no roofs.
     """
     ties = fit.found.fit
-    lean = find_lean(ties.shift - fit.field.shift.at(ties.row, ties.col).T)
+    lean = find_lean(ties.left_by(fit.field.shift))
     if lean is None:
         return fit
     shift = fit_affine(ties.where(fit.kept), extent=pair.extent)
     ground_fit = fit
     for _ in range(_GROUND_ROUNDS):
-        residual = ties.shift - shift.at(ties.row, ties.col).T
+        residual = ties.left_by(shift)
         lean = find_lean(residual) or (None if lean is None else lean.at_ground_of(residual))
         if lean is None:  # what was drawn out along one direction, the ground follows as well
             return fit

@@ -34,6 +34,20 @@ class Residual:
     """Share of the held-out windows that match at all whose match lies within 3 px of the field;
     the others show change, and are not counted."""
 
+    @classmethod
+    def of(cls, errors: NDArray[np.float64], *, agreeing: float, few: bool = False) -> Residual:
+        """What errors of shape (ties, 2), px, say; of a few, no error lies between two ties."""
+        radial = np.hypot(*errors.T)
+        deviation = np.abs(errors - np.median(errors, axis=0))
+        return cls(
+            ce90=float(np.quantile(radial, 0.9, method="higher" if few else "linear")),
+            median=float(np.median(radial)),
+            rmse=float(np.sqrt(np.mean(radial**2))),
+            nmad=float(1.4826 * np.median(deviation, axis=0).mean()),
+            ties=len(errors),
+            agreeing=agreeing,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TiePoints:

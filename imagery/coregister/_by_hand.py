@@ -81,12 +81,12 @@ def fit_by_hand(path: Path, plan: Plan, scenes: dict[Role, Scene]) -> HandFit:
     ties = _read(path, plan, scenes)
     fit, check = ties.where(~ties.held_out), ties.where(ties.held_out)
     shift, model = _fitted(fit, plan)
-    residual = ties.shift - shift.at(ties.row, ties.col).T
+    residual = ties.left_by(shift)
     return HandFit(
         shift=shift,
         model=model,
-        residual=_residual(residual[ties.held_out]),
-        initial=_residual(check.shift),
+        residual=Residual.of(residual[ties.held_out], agreeing=1.0, few=True),
+        initial=Residual.of(check.shift, agreeing=1.0, few=True),
         points=TiePoints(
             row=ties.row,
             col=ties.col,
@@ -201,23 +201,10 @@ def _fitted(ties: Ties, plan: Plan) -> tuple[Shift, str]:
             others = np.arange(len(ties)) != one
             shift = fit(ties.where(others), extent=extent)
             here = ties.where(~others)
-            rest.append(np.hypot(*(here.shift.T - shift.at(here.row, here.col))).item())
+            rest.append(np.hypot(*here.left_by(shift).T).item())
         errors[name] = float(np.median(rest))
     best = min(errors, key=lambda name: errors[name])
     return fits[best](ties, extent=extent), best
-
-
-def _residual(errors: NDArray[np.float64]) -> Residual:
-    radial = np.hypot(*errors.T)
-    deviation = np.abs(errors - np.median(errors, axis=0))
-    return Residual(
-        ce90=float(np.quantile(radial, 0.9, method="higher")),
-        median=float(np.median(radial)),
-        rmse=float(np.sqrt(np.mean(radial**2))),
-        nmad=float(1.4826 * np.median(deviation, axis=0).mean()),
-        ties=len(errors),
-        agreeing=1.0,
-    )
 
 
 def _unusable(path: Path, found: str, needed: str) -> InputError:

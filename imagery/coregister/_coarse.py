@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ _APART = 3
 """Pixels around a peak that belong to it."""
 
 _SURE = 0.6
-"""Share of the windows that must agree with a candidate for no other to be tried."""
+"""Share of the windows that must agree for neither edges nor smaller images to be tried."""
 
 _RIVAL = 0.5
 """A move is a rival of the best if so many times as many windows agree with it."""
@@ -70,7 +70,7 @@ class CoarseShift:
 
     @property
     def sure(self) -> bool:
-        """Whether most windows agree, so that no other candidate needs to be tried."""
+        """Whether most windows agree, so that neither edges nor smaller images need be tried."""
         return self.support >= _SURE and self.significant
 
     @property
@@ -110,12 +110,14 @@ def coarse_shift(
     Windows then vote: the candidate with which most of them agree wins.
     """
     vote = partial(_vote, reference, moving, valid)
+    # A peak of both correlations is voted on once.
+    rough_vote = cache(partial(vote, most=_VOTERS))
     peaks = _peaks(_intensity_correlation(reference, moving, valid))
-    rough = [vote(shift=shift, most=_VOTERS) for shift in dict.fromkeys([(0, 0), *peaks])]
+    rough = [rough_vote(shift=shift) for shift in [(0, 0), *peaks]]
     best = max(rough, key=lambda found: found.agreeing)
     if not best.sure:
         peaks = _peaks(_gradient_correlation(reference, moving, valid))
-        rough += [vote(shift=shift, most=_VOTERS) for shift in peaks]
+        rough += [rough_vote(shift=shift) for shift in peaks]
         best = max(rough, key=lambda found: found.agreeing)
     rivals = [
         found.shift

@@ -124,7 +124,7 @@ def fit_field(ties: Ties, *, extent: Extent) -> FittedField:
         if errors[name] < _GAIN_NEEDED * errors[chosen] - _LEAST_GAIN:
             chosen = name
     shift = fits[chosen](ties)
-    residual = ties.shift - shift.at(ties.row, ties.col).T
+    residual = ties.left_by(shift)
     limit = max(_TUKEY * spread(residual), 0.15)
     return FittedField(
         shift=shift,
@@ -172,9 +172,9 @@ def _local_predictions(ties: Ties, *, extent: Extent) -> dict[float, NDArray[np.
     """
     fitted = _fit_local(ties, smoothness=10.0, extent=extent)
     weight = _weights(ties)
-    weight = weight / weight.mean() * _tukey(ties.shift - fitted.at(ties.row, ties.col).T)
+    weight = weight / weight.mean() * _tukey(ties.left_by(fitted))
     base = _fit_linear(ties, terms=3, extent=extent)
-    rest = ties.shift - base.at(ties.row, ties.col).T
+    rest = ties.left_by(base)
     splines = Splines.over(extent)
     design = splines.design(ties.row, ties.col)
     fold = ties.fold
@@ -245,7 +245,7 @@ def _fit_linear(ties: Ties, *, terms: int, extent: Extent) -> Shift:
 
 def _fit_local(ties: Ties, *, smoothness: float, extent: Extent) -> Shift:
     base = _fit_linear(ties, terms=3, extent=extent)
-    rest = replace(ties, shift=ties.shift - base.at(ties.row, ties.col).T)
+    rest = replace(ties, shift=ties.left_by(base))
     splines = Splines.over(extent)
     design = splines.design(ties.row, ties.col)
 

@@ -60,9 +60,8 @@ class Lean:
 
     def at_ground_of(self, residual: NDArray[np.float64]) -> Lean:
         """The same direction, with the ground and the scatter of other residuals."""
-        aside = residual @ np.array((-self.axis[1], self.axis[0]))
-        across = float(1.4826 * np.median(np.abs(aside - np.median(aside))))
-        return replace(self, across=across, ground=_mode(np.sort(residual @ np.array(self.axis))))
+        across, ground = _across_and_ground(residual, np.array(self.axis))
+        return replace(self, across=across, ground=ground)
 
     def beside(self, residual: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether ties lie too far to the side of the lean to be of the ground, or of a roof."""
@@ -110,9 +109,7 @@ def find_lean(residual: NDArray[np.float64]) -> Lean | None:
     if ratio[best] < _ELONGATED + 4 / np.sqrt(count) or reach[best] < _LEAST_LEAN:
         return None
     axis = axes[best]
-    aside = residual @ np.array((-axis[1], axis[0]))
-    across = float(1.4826 * np.median(np.abs(aside - np.median(aside))))
-    ground = _mode(np.sort(residual @ axis))
+    across, ground = _across_and_ground(residual, axis)
     lean = Lean(
         axis=(float(axis[0]), float(axis[1])), across=across, ground=ground, one_sided=False
     )
@@ -124,6 +121,15 @@ def find_lean(residual: NDArray[np.float64]) -> Lean | None:
         lean = replace(lean, axis=(-lean.axis[0], -lean.axis[1]), ground=-lean.ground)
         ahead, behind = behind, ahead
     return replace(lean, one_sided=ahead >= _ONE_SIDED * behind)
+
+
+def _across_and_ground(
+    residual: NDArray[np.float64], axis: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Scatter across an axis, a median-based standard deviation, and the mode along it; px."""
+    aside = residual @ np.array((-axis[1], axis[0]))
+    across = float(1.4826 * np.median(np.abs(aside - np.median(aside))))
+    return across, _mode(np.sort(residual @ axis))
 
 
 def _mode(ordered: NDArray[np.float64]) -> float:

@@ -25,7 +25,6 @@ _MAX_TILES = 4096
 _DECOY_QUANTILE = 0.99
 """A tie must cohere better than this share of windows matched with another place's."""
 
-
 _UNEVEN = 0.2
 """Change of the prior from a window's middle to its edge, px, from which the scene is warped."""
 

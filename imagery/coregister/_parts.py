@@ -194,7 +194,7 @@ def _relabelled(
     """Ties near the boundary go where they fit better, and most of their neighbours."""
     from scipy.spatial import cKDTree
 
-    rest = [ties.shift - field.shift.at(ties.row, ties.col).T for field in fields]
+    rest = [ties.left_by(field.shift) for field in fields]
     off = np.stack([np.hypot(*one.T) for one in rest])
     noise = max(min(spread(rest[0][~label]), spread(rest[1][label])), 0.02)
     tells = np.abs(off[0] - off[1]) > _TELLING * noise
@@ -238,7 +238,7 @@ def evidence(ties: Ties, label: Labels, step: float, *, extent: Extent) -> Evide
     ratios = [float(f(after[near]) / max(f(before[near]), 1e-9)) for f in (np.median, np.mean)]
     at = ties.row[edge], ties.col[edge]
     jump = np.hypot(*(fields[1].shift.at(*at) - fields[0].shift.at(*at)))
-    rest = [ties.shift - field.shift.at(ties.row, ties.col).T for field in fields]
+    rest = [ties.left_by(field.shift) for field in fields]
     noise = max(spread(rest[0][~label]), spread(rest[1][label]))
     return Evidence(
         smaller=smaller,

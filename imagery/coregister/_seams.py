@@ -176,7 +176,7 @@ def find_seams(
 ) -> Seams | None:
     """Seams at which the ties' shift jumps; None where it doesn't."""
     ties = found.fit
-    rest = ties.shift - field.shift.at(ties.row, ties.col).T
+    rest = ties.left_by(field.shift)
     known = np.isfinite(field.predicted).all(axis=1)
     rest[np.flatnonzero(kept)[known]] = field.predicted[known]
     if len(ties) == 0 or np.quantile(np.hypot(*rest.T), 0.95) < _PLAIN:
@@ -246,7 +246,7 @@ def _between_ties(
     """
     from scipy.spatial import cKDTree
 
-    off = np.stack([np.hypot(*(ties.shift.T - s.at(ties.row, ties.col))) for s in shifts])
+    off = np.stack([np.hypot(*ties.left_by(s).T) for s in shifts])
     good = off.argmin(axis=0) == part
     points = np.column_stack([ties.row, ties.col])
     shape = tuple(max(1, side // spacing) for side in area.shape)

@@ -64,6 +64,10 @@ class Ties:
             }
         )
 
+    def left_by(self, shift: Shift) -> NDArray[np.float64]:
+        """What a shift leaves of the ties' own; shape (ties, 2), px."""
+        return np.asarray(self.shift - shift.at(self.row, self.col).T)
+
     def where(self, keep: NDArray[np.bool_]) -> Ties:
         """The ties that are kept."""
         return Ties(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
@@ -73,7 +77,7 @@ def accepted(ties: Ties, prior: Shift, *, tolerance: float) -> NDArray[np.bool_]
     """Which ties agree on one affine move on top of the prior, and with their neighbours."""
     if not len(ties):
         return np.zeros(0, bool)
-    rest = ties.shift - prior.at(ties.row, ties.col).T
+    rest = ties.left_by(prior)
     keep = consensus(replace(ties, shift=rest), tolerance=tolerance)
     keep[keep] = agrees_with_neighbours(ties.where(keep), rest[keep])
     return keep

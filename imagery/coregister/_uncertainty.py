@@ -28,6 +28,11 @@ def tie_variance(ties: Ties) -> NDArray[np.float64]:
     return np.asarray(ties.covariance + _TIE_FLOOR**2 * np.eye(2))
 
 
+def tie_error(ties: Ties) -> NDArray[np.float64]:
+    """Standard error of each tie's own noise along an axis, px."""
+    return np.asarray(np.sqrt(np.trace(tie_variance(ties), axis1=1, axis2=2) / 2))
+
+
 def expected_error(
     area: Window, field: FittedField, ties: Ties, residual: NDArray[np.float64]
 ) -> ShiftError:
@@ -79,7 +84,7 @@ def _misfit(
     tree = cKDTree(np.column_stack([ties.row, ties.col]))
     _, near = tree.query(np.column_stack([row, col]), k=count)
     square = (residual**2).sum(axis=1)
-    noise = np.trace(tie_variance(ties), axis1=1, axis2=2) / 2
+    noise = tie_error(ties) ** 2
     seen = np.median(square[near], axis=1) / _MEDIAN_SQUARE
     return np.asarray(np.maximum(0.0, seen - np.median(noise[near], axis=1)))
 

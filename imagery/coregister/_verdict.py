@@ -27,7 +27,7 @@ from imagery.coregister._refusals import (
     too_few_agree,
 )
 from imagery.coregister._ties import Ties
-from imagery.coregister._uncertainty import expected_error, squared_distances, tie_variance
+from imagery.coregister._uncertainty import expected_error, squared_distances, tie_error
 from imagery.errors import AlignmentError
 from imagery.grid import Plan
 from imagery.options import CoregisterOptions
@@ -109,13 +109,13 @@ def judged(
         return not_measured(plan, options, found.textured + found.textured_held_out)
     residual = _out_of_sample(found, field, kept)
     lean = find_lean(residual[~ties.held_out])
-    near = _follows(residual, lean)
-    agreeing = float(near[jury].mean())
     raised = np.zeros(len(ties), bool) if lean is None else lean.raised(residual)
+    # The others show change.
+    near = raised | (np.hypot(*residual.T) <= TOLERANCE)
+    agreeing = float(near[jury].mean())
     ground = near & ~raised
     if agreeing < MIN_AGREEING or ground[jury].sum() < MIN_TIES:
         refusal = too_few_agree(scenes, int(ground[jury].sum()), int(jury.sum()))
-        sigma = np.sqrt(np.trace(tie_variance(ties), axis1=1, axis2=2) / 2)
         alignment = refused(plan, refusal, options)
         numbers = dict(alignment.record.numbers) | _shift_numbers(plan, field)
         return replace(
@@ -123,10 +123,10 @@ def judged(
             shift=field.shift,
             model=field.model,
             ties=field.ties,
-            tie_points=_points(ties, residual, near, raised, sigma),
+            tie_points=_points(ties, residual, near, raised, tie_error(ties)),
             record=replace(alignment.record, numbers=numbers),
         )
-    told = _judge(pair, found, residual, jury, field, lean, limit=options.usable_ce90)
+    told = _judge(pair, found, residual, jury, field, lean, near, raised, limit=options.usable_ce90)
     refusal_or_none = _beyond(plan, scenes, told, options)
     trusted = (
         told.residual.ce90 <= options.trusted_ce90
@@ -167,11 +167,7 @@ def judged_by_hand(
 ) -> Alignment:
     """The alignment through ties set by hand, with the verdict of its check points."""
     residual = fit.residual
-    refusal = None
-    if residual.ce90 > options.usable_ce90:
-        metres = residual.ce90 * plan.pixel_size_m
-        found = f"CE90 {residual.ce90:.2f} px = {metres:.2f} m on {residual.ties} check points"
-        refusal = not_well_enough(scenes, found=found, needed=f"at most {options.usable_ce90:g} px")
+    refusal = _too_large(plan, scenes, residual, "check points", options)
     verdict: Verdict = "trusted" if residual.ce90 <= options.trusted_ce90 else "usable"
     if refusal is not None:
         verdict = "refused"
@@ -224,17 +220,11 @@ def _out_of_sample(
 ) -> NDArray[np.float64]:
     """What the field leaves of each tie; of one that was fitted, the fit without its block."""
     ties = found.ties
-    residual = ties.shift - field.shift.at(ties.row, ties.col).T
+    residual = ties.left_by(field.shift)
     fitted = np.flatnonzero(~ties.held_out)[kept]
     known = np.isfinite(field.predicted).all(axis=1)
     residual[fitted[known]] = field.predicted[known]
     return residual
-
-
-def _follows(residual: NDArray[np.float64], lean: Lean | None) -> NDArray[np.bool_]:
-    """Whether ties agree with the field, or lean out of it; the others show change."""
-    near = np.hypot(*residual.T) <= TOLERANCE
-    return np.asarray(near if lean is None else near | lean.raised(residual))
 
 
 def _judge(
@@ -244,12 +234,12 @@ def _judge(
     jury: NDArray[np.bool_],
     field: FittedField,
     lean: Lean | None,
+    near: NDArray[np.bool_],
+    raised: NDArray[np.bool_],
     *,
     limit: float,
 ) -> _Judgement:
-    ties, near = found.ties, _follows(residual, lean)
-    agreeing = float(near[jury].mean())
-    raised = lean.raised(residual) if lean is not None else np.zeros(len(ties), bool)
+    ties, agreeing = found.ties, float(near[jury].mean())
     ground = near & ~raised
     error = expected_error(pair.area, field, ties.where(ground), residual[ground])
     distance = squared_distances(ties, residual, error)
@@ -265,9 +255,9 @@ def _judge(
         points=_points(ties, residual, near, raised, sigma * np.sqrt(ellipse) / CE90),
         error=error,
         lean=lean,
-        residual=_residual(residual[judges], agreeing=agreeing),
-        residual_all=_residual(residual[jury & near], agreeing=agreeing),
-        initial=_residual(ties.shift[jury & near], agreeing=agreeing),
+        residual=Residual.of(residual[judges], agreeing=agreeing),
+        residual_all=Residual.of(residual[jury & near], agreeing=agreeing),
+        initial=Residual.of(ties.shift[jury & near], agreeing=agreeing),
         coverage=float((distance[judges] <= ellipse).mean()),
         by="held-out blocks" if jury.sum() < len(ties) else "cross-validation over blocks",
         followed=float(near.sum() / max(found.textured + found.textured_held_out, 1)),
@@ -301,7 +291,7 @@ def _precise(ties: Ties) -> NDArray[np.bool_]:
     The others say more of themselves than of the field; that is known before they are compared
     with it.
     """
-    sigma = np.sqrt(np.trace(tie_variance(ties), axis1=1, axis2=2) / 2)
+    sigma = tie_error(ties)
     return np.asarray(sigma <= 2 * np.median(sigma))
 
 
@@ -309,17 +299,27 @@ def _beyond(
     plan: Plan, scenes: dict[Role, Scene], told: _Judgement, options: CoregisterOptions
 ) -> AlignmentError | None:
     """The refusal, where the residual exceeds the limit."""
-    residual, limit = told.residual, options.usable_ce90
-    if residual.ce90 > limit:
-        metres = residual.ce90 * plan.pixel_size_m
-        found = (
-            f"CE90 {residual.ce90:.2f} px = {metres:.2f} m on {residual.ties} windows that check"
-        )
-        return not_well_enough(scenes, found=found, needed=f"at most {limit:g} px")
-    if told.well < _MIN_WELL:
-        found = f"{told.well:.0%} of the windows lie where the error stays within {limit:g} px"
+    refusal = _too_large(plan, scenes, told.residual, "windows that check", options)
+    if refusal is None and told.well < _MIN_WELL:
+        within = f"{options.usable_ce90:g} px"
+        found = f"{told.well:.0%} of the windows lie where the error stays within {within}"
         return not_well_enough(scenes, found=found, needed=f"at least {_MIN_WELL:.0%}")
-    return None
+    return refusal
+
+
+def _too_large(
+    plan: Plan,
+    scenes: dict[Role, Scene],
+    residual: Residual,
+    judges: str,
+    options: CoregisterOptions,
+) -> AlignmentError | None:
+    """The refusal, where the CE90 exceeds the limit."""
+    if residual.ce90 <= options.usable_ce90:
+        return None
+    metres = residual.ce90 * plan.pixel_size_m
+    found = f"CE90 {residual.ce90:.2f} px = {metres:.2f} m on {residual.ties} {judges}"
+    return not_well_enough(scenes, found=found, needed=f"at most {options.usable_ce90:g} px")
 
 
 def _cautions(
@@ -373,19 +373,6 @@ def _shift_numbers(plan: Plan, field: FittedField) -> dict[str, Any]:
         "shift": shift_numbers(field.shift),
         "seams": None if field.seams is None else field.seams.numbers(),
     }
-
-
-def _residual(errors: NDArray[np.float64], *, agreeing: float) -> Residual:
-    radial = np.hypot(*errors.T)
-    deviation = np.abs(errors - np.median(errors, axis=0))
-    return Residual(
-        ce90=float(np.percentile(radial, 90)),
-        median=float(np.median(radial)),
-        rmse=float(np.sqrt(np.mean(radial**2))),
-        nmad=float(1.4826 * np.median(deviation, axis=0).mean()),
-        ties=len(errors),
-        agreeing=agreeing,
-    )
 
 
 def _mean_shift(shift: Shift, window: Window) -> list[float]:

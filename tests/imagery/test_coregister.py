@@ -13,9 +13,8 @@ from pairs import UTM, aligned, scene_of
 from scipy import ndimage
 
 import imagery.coregister
-from imagery.coregister import Alignment
+from imagery.coregister import Alignment, Residual
 from imagery.coregister._field import FittedField
-from imagery.coregister._verdict import _residual
 from imagery.env import raster_environment
 from imagery.errors import AlignmentError, InputError
 from imagery.options import CoregisterOptions
@@ -274,7 +273,7 @@ def test_inputs_are_not_needed_in_one_radiometry(opened: Opened) -> None:
 
 def test_what_a_residual_says() -> None:
     errors = np.random.default_rng(0).normal((0.2, 0), 0.3, (40_000, 2))
-    found = _residual(errors, agreeing=0.9)
+    found = Residual.of(errors, agreeing=0.9)
     radial = np.sort(np.hypot(errors[:, 0], errors[:, 1]))
     assert found.ce90 == pytest.approx(radial[36_000], rel=1e-3)
     assert found.median == pytest.approx(radial[20_000], rel=1e-3)

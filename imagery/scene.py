@@ -47,12 +47,36 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
-class Band:
-    """One band of a file.
+class Fact:
+    """A value and who states it: ``Fact(57.2, "Landsat MTL: SUN_ELEVATION")``."""
 
-    ``index`` counts from 1, as in the file.  ``name`` is the canonical name (``"red"``), empty
-    where nothing tells it, and ``named_by`` what tells it: ``"description"``, ``"product"`` or
-    ``"colour interpretation"``.  Physical value = stored value x ``scale`` + ``offset``.
+    value: str | float
+    source: str
+
+
+Facts = Mapping[str, Fact]
+"""What is known of a passage but its date, by the names of STAC (``"view:sun_elevation"``)."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a product of several files keeps a band."""
+
+    path: Path
+    index: int = 1
+    """The band in that file, from 1."""
+
+    factor: int = 1
+    """How many of its pixels, each way, go into one of the scene's: they are averaged."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a file, or of a product of several.
+
+    ``index`` counts from 1, as in the file, or in the product's list.  ``name`` is the canonical
+    name (``"red"``), empty where nothing tells it, and ``named_by`` what tells it:
+    ``"description"``, ``"product"`` or ``"colour interpretation"``.  Physical value = stored value x ``scale`` + ``offset``.
     """
 
     index: int
@@ -61,6 +85,8 @@ class Band:
     description: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    stored: Stored | None = None
+    """None where the band lies in the scene's own file."""
 
     @property
     def label(self) -> str:
@@ -131,21 +157,34 @@ class Scene:
     """True for 8-bit colour exports, whose stretch is unknown: no radiometric claim."""
 
     acquisition: Acquisition
-    platform: str | None
-    credit: str | None
-    license: str | None
+    facts: Facts = field(default_factory=dict, hash=False)
+    """All else that is known of the passage, by STAC's names, each with its source."""
+
     simulated: bool
     files: tuple[InputFile, ...]
     """The image first, then every sidecar that was read."""
-
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Who says platform, credit and license: ``{"credit": "option --before-credit"}``."""
 
     cautions: tuple[Caution, ...] = ()
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def platform(self) -> str | None:
+        return self._text("platform")
+
+    @property
+    def credit(self) -> str | None:
+        return self._text("credit")
+
+    @property
+    def license(self) -> str | None:
+        return self._text("license")
+
+    def _text(self, name: str) -> str | None:
+        fact = self.facts.get(name)
+        return None if fact is None else str(fact.value)
 
     @property
     def window(self) -> Window:

@@ -164,9 +164,6 @@ def _scene(role: Role, told: dict[str, Any], plan: Plan) -> Scene:
             source=when["source"],
             confirmed=when["confirmed"],
         ),
-        platform=told["platform"],
-        credit=told["credit"],
-        license=told["license"],
         simulated=told["simulated"],
         files=(InputFile(told["file"], told["sha256"], told["size"]),),
     )

@@ -134,9 +134,6 @@ def _open_palette(path: Path, *, options: ReadOptions) -> Scene:
             collar=None,
             display_product=False,
             acquisition=Acquisition(),
-            platform=None,
-            credit=None,
-            license=None,
             simulated=False,
             files=(InputFile(path.name, sha256_of(path), path.stat().st_size),),
         )

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from imagery.metadata import _names, _stac, _tags
 from imagery.metadata._dates import parse_date
-from imagery.metadata._model import Metadata, Said, plain
+from imagery.metadata._model import FACTS, Metadata, plain
 from imagery.metadata._tags import SIMULATED
 from imagery.record import Caution
 from imagery.scene import Acquisition
 
 __all__ = [
+    "FACTS",
     "READERS",
     "SIMULATED",
     "Metadata",
-    "Said",
     "overlap",
     "parse_date",
     "plain",

@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagery.record import Caution
-from imagery.scene import Acquisition
+from imagery.scene import Acquisition, Fact, Facts
 
 TEXT_LIMIT = 300
 
 
 @dataclass(frozen=True)
-class Said:
-    """A text and its source: ``Said("sentinel-2a", "STAC item before.json: platform")``."""
+class Known:
+    """A fact that is known by name: a text, or a number within bounds."""
 
-    text: str
-    source: str
+    unit: str = ""
+    least: float | None = None
+    """None for a text."""
+
+    most: float = math.inf
+    whole: bool = False
+
+
+_TEXT = Known()
+_DEGREES = Known("°", 0, 360)
+
+FACTS: Mapping[str, Known] = {
+    "platform": _TEXT,
+    "constellation": _TEXT,
+    "instruments": _TEXT,
+    "provider": _TEXT,
+    "credit": _TEXT,
+    "license": _TEXT,
+    "gsd": Known("m", 0.001, 1e5),
+    "eo:cloud_cover": Known("%", 0, 100),
+    "view:off_nadir": Known("°", 0, 90),
+    "view:incidence_angle": Known("°", 0, 90),
+    "view:azimuth": _DEGREES,
+    "view:sun_azimuth": _DEGREES,
+    "view:sun_elevation": Known("°", -90, 90),
+    "sat:orbit_state": _TEXT,
+    "sat:relative_orbit": Known("", 0, 100_000, whole=True),
+    "sar:instrument_mode": _TEXT,
+    "sar:frequency_band": _TEXT,
+    "sar:polarizations": _TEXT,
+    "sar:product_type": _TEXT,
+    "sar:observation_direction": _TEXT,
+    "processing:level": _TEXT,
+    "processing:baseline": _TEXT,
+}
+"""Every fact that readers may state: STAC's names, and ``credit`` and ``provider``, which are ours.
+
+``view:azimuth`` is, as in STAC, the direction from the point under the satellite to the scene:
+where the top of what is tall is displaced to.  Several values of one name stand with commas.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What one source, or all of them, say of an image; None where nothing is said."""
+    """What one source, or all of them, say of an image; empty where nothing is said."""
 
     acquisition: Acquisition | None = None
-    platform: Said | None = None
-    credit: Said | None = None
-    license: Said | None = None
+    facts: Facts = field(default_factory=dict)
+    """By the names in ``FACTS``."""
 
     bands: tuple[str, ...] = ()
     """Canonical names of the file's bands, in its order, where a product gives them."""
@@ -41,10 +80,14 @@ class Metadata:
 
     def filled_by(self, other: Metadata) -> Metadata:
         """These metadata, with what they lack taken from ``other``; files and cautions add up."""
-        values = {f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(Metadata)}
-        values["files"] = tuple(dict.fromkeys(self.files + other.files))
-        values["cautions"] = self.cautions + other.cautions
-        return Metadata(**values)
+        return Metadata(
+            acquisition=self.acquisition or other.acquisition,
+            facts={**other.facts, **self.facts},
+            bands=self.bands or other.bands,
+            simulated=self.simulated or other.simulated,
+            files=tuple(dict.fromkeys(self.files + other.files)),
+            cautions=self.cautions + other.cautions,
+        )
 
 
 def plain(value: object) -> str:
@@ -59,7 +102,57 @@ def plain(value: object) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def said(value: object, source: str) -> Said | None:
-    """A text with its source, or None where ``value`` is no text."""
-    text = plain(value)
-    return Said(text, source) if text else None
+def gathered(
+    stated: Iterable[tuple[str, object, str]],
+) -> tuple[dict[str, Fact], tuple[Caution, ...]]:
+    """The facts of one source, those left out that no such thing can be.
+
+    Parameters
+    ----------
+    stated
+        Name (one of ``FACTS``), value as it was found, and source.  None, empty texts and NaN state
+        nothing.  The first that states a name wins.
+
+    Returns
+    -------
+    facts, cautions
+        A caution for each value that is out of bounds, or no number where one is due.
+    """
+    facts: dict[str, Fact] = {}
+    cautions: list[Caution] = []
+    for name, value, source in stated:
+        if name in facts or value is None:
+            continue
+        known = FACTS[name]
+        if known.least is None:
+            text = plain(str(value) if isinstance(value, (int, float)) else value)
+            if text:
+                facts[name] = Fact(text, source)
+            continue
+        number = _number(value)
+        if number is None and isinstance(value, str) and not value.strip():
+            continue
+        if number is not None and math.isnan(number):
+            continue
+        if number is None or not known.least <= number <= known.most:
+            shown = plain(str(value))[:60]
+            cautions.append(
+                Caution(
+                    "metadata-ignored",
+                    f"{source}: {name} {shown} is left out: it is from {known.least:g} to "
+                    f"{known.most:g} {known.unit}".rstrip()
+                    + ".",
+                )
+            )
+            continue
+        facts[name] = Fact(int(number) if known.whole else number, source)
+    return facts, tuple(cautions)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imagery.bands import canonical_name
 from imagery.metadata._dates import day, in_utc
-from imagery.metadata._model import Metadata, Said
+from imagery.metadata._model import Metadata, gathered
 from imagery.scene import Acquisition
 
 
@@ -39,7 +39,7 @@ def read(path: Path, tags: Mapping[str, Mapping[str, str]]) -> Metadata | None:
         band = canonical_name(match.groupdict().get("band") or "", platform=platform)
         return Metadata(
             acquisition=acquisition,
-            platform=Said(platform, source) if platform else None,
+            facts=gathered([("platform", platform, source)])[0],
             bands=(band,) if band else (),
         )
     return None

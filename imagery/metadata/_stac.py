@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from imagery.bands import canonical_name
 from imagery.metadata._dates import parse_date, product_time
-from imagery.metadata._model import Metadata, plain, said
+from imagery.metadata._model import Metadata, gathered, plain
 from imagery.record import Caution
 from imagery.scene import Acquisition, Precision
 
@@ -100,15 +100,20 @@ def _understood(item: dict[str, Any], asset: dict[str, Any], path: Path) -> Meta
     properties: dict[str, Any] = item["properties"]
     source = f"STAC item {path.name}"
     acquisition, cautions = _acquisition(properties, source)
+    facts, left_out = gathered(
+        (
+            ("platform", _platform(properties), f"{source}: platform"),
+            ("credit", properties.get("attribution"), f"{source}: attribution"),
+            ("credit", _providers(properties.get("providers")), f"{source}: providers"),
+            ("license", properties.get("license"), f"{source}: license"),
+        )
+    )
     return Metadata(
         acquisition=acquisition,
-        platform=said(_platform(properties), f"{source}: platform"),
-        credit=said(properties.get("attribution"), f"{source}: attribution")
-        or said(_providers(properties.get("providers")), f"{source}: providers"),
-        license=said(properties.get("license"), f"{source}: license"),
+        facts=facts,
         bands=_bands(asset),
         files=(path,),
-        cautions=cautions,
+        cautions=cautions + left_out,
     )
 
 

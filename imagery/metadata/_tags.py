@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagery.metadata._dates import parse_date, product_time
-from imagery.metadata._model import Metadata, said
+from imagery.metadata._model import Metadata, gathered
 from imagery.record import Caution
 from imagery.scene import Acquisition
 
@@ -31,10 +31,10 @@ def read_imagery(path: Path, tags: Tags) -> Metadata | None:
     acquisition, cautions = _time(
         domain.get("ACQUISITIONDATETIME", ""), f"{source}: ACQUISITIONDATETIME"
     )
-    platform = said(domain.get("SATELLITEID"), f"{source}: SATELLITEID")
-    if not (acquisition or platform or cautions):
+    facts, _ = gathered([("platform", domain.get("SATELLITEID"), f"{source}: SATELLITEID")])
+    if not (acquisition or facts or cautions):
         return None
-    return Metadata(acquisition=acquisition, platform=platform, cautions=cautions)
+    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
 
 
 def read_dimap(path: Path, tags: Tags) -> Metadata | None:
@@ -49,7 +49,7 @@ def read_dimap(path: Path, tags: Tags) -> Metadata | None:
     mission = f"{plain.get('MISSION', '')} {plain.get('MISSION_INDEX', '')}".strip()
     return Metadata(
         acquisition=acquisition,
-        platform=said(mission, "DIMAP tags: MISSION"),
+        facts=gathered([("platform", mission, "DIMAP tags: MISSION")])[0],
         cautions=cautions,
     )
 
@@ -66,7 +66,7 @@ def read_landsat(path: Path, tags: Tags) -> Metadata | None:
     platform = plain.get("SPACECRAFT_ID", "").lower().replace("_", "-")
     return Metadata(
         acquisition=acquisition,
-        platform=said(platform, "Landsat tags: SPACECRAFT_ID"),
+        facts=gathered([("platform", platform, "Landsat tags: SPACECRAFT_ID")])[0],
         cautions=cautions,
     )
 
@@ -78,8 +78,8 @@ def read_sentinel2(path: Path, tags: Tags) -> Metadata | None:
         return None
     source = "Sentinel-2 tags: DATATAKE_IDENTIFIER"
     acquisition, cautions = _time(f"{match[2]}T{match[3]}", source)
-    platform = said(f"sentinel-2{match[1].lower()}", source)
-    return Metadata(acquisition=acquisition, platform=platform, cautions=cautions)
+    facts, _ = gathered([("platform", f"sentinel-2{match[1].lower()}", source)])
+    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
 
 
 def read_own(path: Path, tags: Tags) -> Metadata | None:
@@ -94,19 +94,13 @@ def read_aligned(path: Path, tags: Tags) -> Metadata | None:
     plain = tags.get("", {})
     source = "tags of twopass align: TWOPASS_"
     acquisition, cautions = _time(plain.get("TWOPASS_ACQUIRED", ""), f"{source}ACQUIRED")
-    platform, credit, license = (
-        said(plain.get(f"TWOPASS_{name}"), source + name)
+    facts, _ = gathered(
+        (name.lower(), plain.get(f"TWOPASS_{name}"), source + name)
         for name in ("PLATFORM", "CREDIT", "LICENSE")
     )
-    if not (acquisition or cautions or platform or credit or license):
+    if not (acquisition or cautions or facts):
         return None
-    return Metadata(
-        acquisition=acquisition,
-        platform=platform,
-        credit=credit,
-        license=license,
-        cautions=cautions,
-    )
+    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
 
 
 def read_file_time(path: Path, tags: Tags) -> Metadata | None:

@@ -14,7 +14,7 @@ from imagery.options import ReadOptions, SceneOptions
 from imagery.read._georeference import geobox_of
 from imagery.read._validity import find_alpha, find_marks
 from imagery.record import Caution, sha256_of
-from imagery.scene import Acquisition, Alpha, Band, InputFile, Role, Scene
+from imagery.scene import Acquisition, Alpha, Band, Fact, InputFile, Role, Scene
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _COLOUR_DRIVERS = ("PNG", "JPEG", "WEBP")
@@ -76,7 +76,7 @@ def open_scene(
         pages = _page_caution(dataset, name=path.name)
     reader = _reader_cautions(said, name=path.name)
     acquisition, dates = _acquisition(given, metadata, name=path.name)
-    credit, license, sources = _rights(scene_options, metadata, role=role)
+    facts = {**metadata.facts, **_given_facts(scene_options, role=role)}
     return Scene(
         path=path,
         role=role,
@@ -90,12 +90,9 @@ def open_scene(
         collar=marks.collar,
         display_product=display_product,
         acquisition=acquisition,
-        platform=metadata.platform.text if metadata.platform else None,
-        credit=credit,
-        license=license,
+        facts=facts,
         simulated=metadata.simulated,
         files=_files(path, sidecars),
-        sources=sources,
         cautions=(*pages, *reader, *cautions, *more, *marks.cautions, *metadata.cautions, *dates),
     )
 
@@ -165,10 +162,11 @@ def _bands(
 ) -> tuple[tuple[Band, ...], tuple[Caution, ...]]:
     """Every band of the file that carries measurement."""
     kept = [i for i in range(dataset.count) if alpha is None or i + 1 != alpha.index]
+    platform = metadata.facts.get("platform")
     names = name_bands(
         [dataset.descriptions[i] for i in kept],
         colours=[dataset.colorinterp[i].name for i in kept],
-        platform=metadata.platform.text if metadata.platform else None,
+        platform=None if platform is None else str(platform.value),
         product=metadata.bands,
     )
     bands, cautions = [], []
@@ -285,21 +283,14 @@ def _acquisition(
     return own, ()
 
 
-def _rights(
-    options: SceneOptions, metadata: Metadata, *, role: Role
-) -> tuple[str | None, str | None, dict[str, str]]:
-    """Credit and licence, and who says them and the platform."""
-    sources = {}
-    values: dict[str, str | None] = {"credit": options.credit, "license": options.license}
-    for key, said in (("credit", metadata.credit), ("license", metadata.license)):
-        if values[key] is not None:
-            sources[key] = f"option --{role}-{key}"
-        elif said is not None:
-            values[key] = said.text
-            sources[key] = said.source
-    if metadata.platform is not None:
-        sources["platform"] = metadata.platform.source
-    return values["credit"], values["license"], sources
+def _given_facts(options: SceneOptions, *, role: Role) -> dict[str, Fact]:
+    """What the user says of the scene, which wins over what its files say."""
+    given = {"credit": options.credit, "license": options.license}
+    return {
+        name: Fact(value, f"option --{role}-{name}")
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def _files(path: Path, sidecars: Sequence[Path]) -> tuple[InputFile, ...]:

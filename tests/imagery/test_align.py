@@ -404,7 +404,7 @@ class TestKept:
         with moved(path, HALF, tmp_path / "o.tif") as found:
             said = read_metadata(tmp_path / "o.tif", {"": found.tags()})
         assert str(said.acquisition) == "2024-06-06 02:10 UTC"
-        texts = [s.text for s in (said.platform, said.credit, said.license) if s is not None]
+        texts = [said.facts[name].value for name in ("platform", "credit", "license")]
         assert texts == ["worldview-2", "A. Maker", "CC-BY-4.0"]
 
     def test_a_collar_that_nothing_tags_is_masked(self, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from imagery.bands import BandPairs, canonical_name, name_bands, pair_bands, sensor_of
 from imagery.errors import InputError
-from imagery.scene import Acquisition, Band, Role, Scene
+from imagery.scene import Acquisition, Band, Fact, Role, Scene
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def scene(*bands: Band | str, role: Role = "before", platform: str | None = None
         geobox=GeoBox((9, 9), Affine(1, 0, 0, 0, -1, 0), "EPSG:32651"),
         driver="GTiff", dtype="uint16", bands=tuple(made), nodata=None, has_mask=False,
         alpha=None, collar=None, display_product=False, acquisition=Acquisition(),
-        platform=platform, credit=None, license=None, simulated=False, files=(),
+        facts={"platform": Fact(platform, "test")} if platform else {}, simulated=False, files=(),
     )  # fmt: skip
 
 

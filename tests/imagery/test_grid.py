@@ -36,9 +36,6 @@ def scene(geobox: GeoBox, role: Role = "before") -> Scene:
         collar=None,
         display_product=False,
         acquisition=Acquisition(),
-        platform=None,
-        credit=None,
-        license=None,
         simulated=False,
         files=(),
     )

@@ -46,11 +46,9 @@ def test_an_item_of_the_same_stem(tmp_path: Path) -> None:
     assert found.acquisition.start == utc(2024, 6, 6, 2, 10, 30)
     assert found.acquisition.source == "STAC item a.json: datetime"
     assert found.acquisition.known
-    assert found.platform is not None
-    assert found.platform.text == "sentinel-2a"
-    assert found.platform.source == "STAC item a.json: platform"
-    assert found.license is not None
-    assert found.license.text == "CC-BY-4.0"
+    assert found.facts["platform"].value == "sentinel-2a"
+    assert found.facts["platform"].source == "STAC item a.json: platform"
+    assert found.facts["license"].value == "CC-BY-4.0"
     assert found.files == (tmp_path / "a.json",)
 
 
@@ -73,8 +71,7 @@ def test_an_item_of_a_shorter_stem_must_have_the_image_as_an_asset(tmp_path: Pat
     found = told(tmp_path, content, name, image)
     assert found.files == (tmp_path / name,)
     assert found.bands == ("blue", "green", "red", "nir")
-    assert found.platform is not None
-    assert found.platform.text == "planetscope 101c"
+    assert found.facts["platform"].value == "planetscope 101c"
 
 
 def test_names_of_bands_in_stac_1_1(tmp_path: Path) -> None:
@@ -131,8 +128,8 @@ def test_moments_days_and_intervals(
 def test_credit_only_where_it_is_plainly_given(
     tmp_path: Path, properties: dict[str, Any], credit: str | None
 ) -> None:
-    found = told(tmp_path, item(**properties)).credit
-    assert (found.text if found else None) == credit
+    found = told(tmp_path, item(**properties)).facts.get("credit")
+    assert (found.value if found else None) == credit
 
 
 @pytest.mark.parametrize(
@@ -155,7 +152,7 @@ def test_what_is_no_item_is_left_alone(tmp_path: Path, content: str) -> None:
 def test_a_bad_date_is_left_out_with_a_caution_and_the_rest_is_kept(tmp_path: Path) -> None:
     found = told(tmp_path, item(datetime="soon", platform="x"))
     assert found.acquisition is None
-    assert found.platform is not None
+    assert found.facts["platform"].value == "x"
     assert [caution.code for caution in found.cautions] == ["metadata-ignored"]
 
 
@@ -212,8 +209,7 @@ def tagged(**domains: dict[str, str]) -> Metadata:
 def test_gdals_imagery_domain() -> None:
     found = tagged(IMAGERY={"ACQUISITIONDATETIME": "2010-04-01 06:39:00", "SATELLITEID": "WV02"})
     assert str(found.acquisition) == "2010-04-01 06:39 UTC"
-    assert found.platform is not None
-    assert found.platform.text == "WV02"
+    assert found.facts["platform"].value == "WV02"
     assert found.acquisition is not None
     assert "ACQUISITIONDATETIME" in found.acquisition.source
 
@@ -224,15 +220,13 @@ def test_dimap_landsat_and_sentinel_tags() -> None:
                "MISSION_INDEX": "1B", "TIFFTAG_DATETIME": "2023:05:11 10:46:49"}
     )  # fmt: skip
     assert str(found.acquisition) == "2023-04-15 08:34 UTC"
-    assert found.platform is not None
-    assert found.platform.text == "PHR 1B"
+    assert found.facts["platform"].value == "PHR 1B"
     found = tagged(
         plain={"DATE_ACQUIRED": "2015-09-23", "SCENE_CENTER_TIME": "08:10:29.3656940Z",
                "SPACECRAFT_ID": "LANDSAT_8"}
     )  # fmt: skip
     assert str(found.acquisition) == "2015-09-23 08:10 UTC"
-    assert found.platform is not None
-    assert found.platform.text == "landsat-8"
+    assert found.facts["platform"].value == "landsat-8"
     found = tagged(plain={"DATATAKE_IDENTIFIER": "GS2A_20151003T075826_001462_N02.04"})
     assert str(found.acquisition) == "2015-10-03 07:58 UTC"
     found = tagged(plain={"IMAGING_DATE": "never"})
@@ -290,9 +284,8 @@ def test_our_own_tag_of_simulated_images() -> None:
 def test_names_of_products(name: str, text: str, platform: str, band: str) -> None:
     found = read_metadata(Path(name), {})
     assert str(found.acquisition) == text
-    assert found.platform is not None
-    assert found.platform.text == platform
-    assert found.platform.source.startswith("file name (")
+    assert found.facts["platform"].value == platform
+    assert found.facts["platform"].source.startswith("file name (")
     assert found.bands == ((band,) if band else ())
 
 
@@ -323,9 +316,7 @@ def test_the_first_that_answers_wins_field_by_field(tmp_path: Path) -> None:
     content = item(datetime="2018-04-28T02:11:04Z", license="PDDL-1.0")
     found = told(tmp_path, content, image.replace(".tif", ".json"), image)
     assert str(found.acquisition) == "2018-04-28 02:11 UTC"
-    assert found.platform is not None
-    assert found.platform.source == "file name (Landsat product ID)"
-    assert found.license is not None
+    assert found.facts["platform"].source == "file name (Landsat product ID)"
     assert found.cautions == ()
 
 

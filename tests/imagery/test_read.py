@@ -237,10 +237,10 @@ def test_credit_and_licence(write_tif: WriteTif, tmp_path: Path) -> None:
     (tmp_path / "image.json").write_text(json.dumps(item))
     scene = opened(path)
     assert (scene.credit, scene.license) == ("© Somebody", "CC-BY-4.0")
-    assert scene.sources["license"] == "STAC item image.json: license"
+    assert scene.facts["license"].source == "STAC item image.json: license"
     scene = opened(path, credit="© Me", license="mine")
     assert (scene.credit, scene.license) == ("© Me", "mine")
-    assert scene.sources == {
+    assert {name: fact.source for name, fact in scene.facts.items()} == {
         "credit": "option --before-credit",
         "license": "option --before-license",
     }

@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 endif
 DEMO ?= demo
 STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.installed-tools
 
 .PHONY: help demo test lint campaign data lock clean
 
@@ -16,7 +17,7 @@ help:
 	@echo "make test   run lint, types and all the tests"
 	@echo "make lint   check style and types alone"
 	@echo "make campaign  count the alignments that are wrongly accepted or refused"
-	@echo "make lock   renew constraints.txt and constraints-min.txt (needs uv)"
+	@echo "make lock   renew the three constraints files (needs uv)"
 	@echo "make clean  remove the environment and the demo"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -26,25 +27,32 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+# What tests need, and every extra that they test.
+$(TOOLS): $(STAMP) constraints-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-test.txt
+	@touch $(TOOLS)
+
 demo: $(STAMP)
 	$(BIN)/twopass demo --out $(DEMO) --overwrite
 
-test: $(STAMP) lint
+test: $(TOOLS) lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-lint: $(STAMP)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-campaign: $(STAMP)
+campaign: $(TOOLS)
 	$(BIN)/python benchmarks/campaign_alignment.py --readme
 
+COMPILE := uv pip compile --universal --python-version 3.11 --no-annotate --no-header --group build
+EVERYTHING := --extra test --extra clouds --extra timezones
+
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
-	    --extra test --group build -o constraints.txt pyproject.toml
-	uv pip compile --universal --resolution lowest-direct --python-version 3.11 --no-annotate --no-header \
-	    --extra test --group build -o constraints-min.txt pyproject.toml
+	$(COMPILE) --generate-hashes -o constraints.txt pyproject.toml
+	$(COMPILE) --generate-hashes $(EVERYTHING) -c constraints.txt -o constraints-test.txt pyproject.toml
+	$(COMPILE) --resolution lowest-direct $(EVERYTHING) -o constraints-min.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(DEMO)

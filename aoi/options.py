@@ -13,9 +13,9 @@ class AreaOptions(Strict):
 
     aoi: str | None = option(
         None,
-        "Area of interest: a file (GeoJSON, GeoPackage, KML, shapefile), a name of the catalogue "
-        "(see: twopass aoi list), or west,south,east,north in degrees.  Default: where both "
-        "images overlap.",
+        "Area of interest: a name (see: twopass aoi list), a file (GeoJSON, GeoPackage, KML, KMZ, "
+        "shapefile, WKT), west,south,east,north in degrees, lon,lat,radius with a unit "
+        "(125.75,39.02,250m), or WKT.  Default: where both images overlap.",
         metavar="AREA",
     )
     area_name: str | None = option(

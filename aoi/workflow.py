@@ -24,6 +24,7 @@ from aoi.case import (
 from aoi.changes import describe, polygonize, write_geojson, write_gpkg
 from aoi.options import AreaOptions, ProductOptions
 from aoi.places import Area, area_from_overlap, check_against, drawn_seams, load_area
+from aoi.places.left_out import drawn_masks
 from aoi.report.alignment import check_reason
 from imagery.aligned import write_aligned
 from imagery.bands import BandPairs
@@ -86,6 +87,7 @@ def detect_case(
     with new_case(out, overwrite=products.overwrite) as case:
         named = _named_area(area_options, options)
         seams = drawn_seams(options.coregister, options.read)
+        left_out = drawn_masks(options)
         rasters = case / "rasters"
         rasters.mkdir()
         with _told_why(diagnosis):
@@ -95,6 +97,7 @@ def detect_case(
                 folder=rasters,
                 extent=None if named is None else partial(_shown, named),
                 seams=seams,
+                left_out=left_out,
                 options=options,
                 engine_options=engine_options,
                 progress=progress,
@@ -102,6 +105,11 @@ def detect_case(
             )
         if products.keep_aligned:
             _keep_aligned(found, rasters, engine_options, progress)
+        else:
+            # What was put on the ground has been read for the last time.
+            for scene in found.scenes.values():
+                if scene.called is not None:
+                    scene.path.unlink()
         area = named or area_from_overlap(found.plan.geobox, found.plan.result)
         if area_options.area_name:
             area = replace(area, name=area_options.area_name)
@@ -281,12 +289,32 @@ def _recorded(
     }
     # JSON has no NaN, and null means that no value was given.
     unusual = nodata is not None and not math.isfinite(nodata)
-    read = asdict(options.read) | {"nodata": str(nodata) if unusual else nodata}
+    dem = options.read.dem
+    read = asdict(options.read) | {
+        "nodata": str(nodata) if unusual else nodata,
+        "dem": dem and Path(dem).name,
+    }
     return {
         "area": asdict(area_options) | {"aoi": area.file.name if area.file else area_options.aoi},
-        "detect": asdict(options) | {"grid": grid, "read": read, "coregister": by_hand},
+        "detect": asdict(options)
+        | {"grid": grid, "read": read, "coregister": by_hand}
+        | _named_masks(options),
         "products": {k: v for k, v in asdict(products).items() if k != "overwrite"},
     }
+
+
+def _named_masks(options: DetectOptions) -> dict[str, Any]:
+    """The options of which a mask is one, each file by its name."""
+    masks = options.masks
+    both = {
+        "mask": masks.mask and Path(masks.mask).name,
+        "ignore": masks.ignore and Path(masks.ignore).name,
+    }
+    scenes = {
+        role: asdict(scene) | {"mask": scene.mask and Path(scene.mask).name}
+        for role, scene in (("before", options.before), ("after", options.after))
+    }
+    return {"masks": asdict(masks) | both, **scenes}
 
 
 def _grid_file(found: ChangeMap, options: DetectOptions) -> InputFile | None:
@@ -299,7 +327,7 @@ def _grid_file(found: ChangeMap, options: DetectOptions) -> InputFile | None:
 
 def _same_file_cautions(found: ChangeMap) -> tuple[Caution, ...]:
     before, after = found.scenes["before"], found.scenes["after"]
-    if before.files[0].sha256 != after.files[0].sha256:
+    if before.pixels_sha256 != after.pixels_sha256:
         return ()
     message = f"{before.name} and {after.name} are the same image: they hold the same bytes."
     return (Caution("same-image", message),)

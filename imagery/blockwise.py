@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from imagery.blocks import Window
 from imagery.env import close_handles, raster_environment
 from imagery.options import EngineOptions
+from imagery.record import Caution
 
 T = TypeVar("T")
 
@@ -30,6 +31,8 @@ class Progress:
     step: str
     done: int
     total: int
+    cautions: tuple[Caution, ...] = ()
+    """What should be known before the run goes on."""
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +17,32 @@ from imagery import normalise
 from imagery.bands import BandPairs, pair_bands
 from imagery.blocks import Window
 from imagery.blockwise import Progress, engine
+from imagery.clouds import Masked, mask_scenes
+from imagery.comparability import Comparability, Pass, compare
 from imagery.coregister import Alignment, SeamLines, coregister
 from imagery.grid import Extent, Plan, plan_pair
+from imagery.masks import LeftOut
+from imagery.observed import VALID_BITS, Observed
 from imagery.options import DetectOptions, EngineOptions
+from imagery.ortho import Ground
 from imagery.preview import Stretch, write_previews
-from imagery.read import open_scene
 from imagery.record import Caution, StepRecord
 from imagery.regions import Regions
 from imagery.sampling import PairReader, Sample, sample_pair
 from imagery.scene import Role, Scene, check_order
 from imagery.scoring import (
-    VALID_CODES,
     Measure,
-    Observed,
-    ScoredMap,
     expected_misregistration,
     fit_measure,
     largest_misregistration,
-    least_pixels,
     score_map,
+)
+from imagery.steps import (
+    difference_record,
+    normalise_record,
+    read_record,
+    regions_record,
+    threshold_record,
 )
 from imagery.threshold import Cut, find_threshold, parse_rule
 from imagery.warp import crop
@@ -41,7 +50,7 @@ from imagery.write import create
 
 Examine = Callable[[Plan, dict[Role, Scene], BandPairs, Alignment], None]
 
-__all__ = ["VALID_CODES", "ChangeMap", "Observed", "Progress", "detect"]
+__all__ = ["VALID_BITS", "ChangeMap", "Observed", "Progress", "detect"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,17 +60,21 @@ class ChangeMap:
     scenes: dict[Role, Scene]
     plan: Plan
     bands: BandPairs
+    comparability: Comparability
     alignment: Alignment
     cut: Cut
     regions: Regions
     observed: Observed
+    clouds: Masked
+    """What is known of clouds in either image."""
+
     stretch: Stretch
     geobox: GeoBox
     """The grid of the rasters: the display window of the working grid."""
 
     rasters: dict[str, Path]
     """score, change, valid, shift, before_preview and after_preview; shift_error where the
-    alignment was measured."""
+    alignment was measured; clouds_before, clouds_after, suspected_clouds where they were made."""
 
     steps: tuple[StepRecord, ...]
 
@@ -78,6 +91,7 @@ def detect(
     folder: Path,
     extent: Callable[[Scene, Scene], Extent | None] | None = None,
     seams: SeamLines | None = None,
+    left_out: LeftOut | None = None,
     options: DetectOptions | None = None,
     engine_options: EngineOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -90,11 +104,12 @@ def detect(
     before, after
         The image files, earlier and later.
     folder
-        An existing folder that takes the rasters.
+        An existing folder that takes the rasters, and images that had to be put on the ground.
     extent
         Makes the area of interest once both scenes are known; the scenes' overlap by default.
-    options, seams
-        What decides the result; seams are what the file of ``options.coregister.seams`` holds.
+    options, seams, left_out
+        What decides the result; seams are what the file of ``options.coregister.seams`` holds,
+        and ``left_out`` the outlines in files that ``options.masks`` names.
     engine_options
         Workers and memory, which decide no number.
     progress, examine
@@ -107,80 +122,137 @@ def detect(
     AlignmentError
         If the co-registration is not trusted; nothing is differenced then.
     """
-    options = options or DetectOptions()
+    options, left_out = options or DetectOptions(), left_out or LeftOut()
     tell = progress or (lambda _: None)
     parse_rule(options.threshold.threshold)  # a slip is told now, not after the alignment
-    with engine(engine_options or EngineOptions()) as executor:
-        tell(Progress("read", 0, 1))
-        scenes = _opened(before, after, options)
-        order = check_order(
-            scenes["before"], scenes["after"], allow_reversed=options.read.allow_reversed
-        )
-        area = extent(scenes["before"], scenes["after"]) if extent else None
-        plan = plan_pair(scenes["before"], scenes["after"], area, options=options.grid)
-        bands = _paired(scenes, options)
-        tell(Progress("align", 0, 1))
-        how = options.coregister
-        found = coregister(plan, scenes, bands, options=how, executor=executor, seams=seams)
-        if examine is not None:
-            examine(plan, scenes, bands, found)
-        alignment = found.enforced()
-        pair = _reader(scenes, plan, bands, alignment, options)
-        tell(Progress("estimate", 0, 1))
-        sample = sample_pair(plan, pair, executor=executor)
-        radiometry = _fit_radiometry(sample, scenes, options)
-        measure = fit_measure(sample, radiometry, scenes, bands, options=options.difference)
-        cut = _fit_cut(sample, measure, options)
-        scored = score_map(
-            plan,
-            pair,
-            measure,
-            area=area,
-            threshold=cut.value,
-            options=options,
+    with ExitStack() as undo, engine(engine_options or EngineOptions()) as executor:
+        found = _detect(
+            before,
+            after,
             folder=folder,
+            extent=extent,
+            seams=seams,
+            left_out=left_out,
+            options=options,
             executor=executor,
             tell=tell,
+            examine=examine,
+            undo=undo,
         )
-        tell(Progress("draw", 0, 1))
-        previews, stretch = write_previews(
-            plan, scenes, bands, alignment.shift, radiometry, folder=folder
-        )
-        rasters = {
-            **scored.rasters,
-            **_write_shift(plan, alignment, folder),
-            **{f"{role}_preview": path for role, path in previews.items()},
-        }
+        undo.pop_all()
+    return found
+
+
+def _detect(
+    before: Path,
+    after: Path,
+    *,
+    folder: Path,
+    extent: Callable[[Scene, Scene], Extent | None] | None,
+    seams: SeamLines | None,
+    left_out: LeftOut,
+    options: DetectOptions,
+    executor: Executor,
+    tell: Callable[[Progress], None],
+    examine: Examine | None,
+    undo: ExitStack,
+) -> ChangeMap:
+    """The same within the engine; ``undo`` removes rasters that a refusal would leave behind."""
+    tell(Progress("read", 0, 1))
+    scenes = _opened(before, after, options, Ground(folder, executor=executor, tell=tell))
+    order = check_order(*scenes.values(), allow_reversed=options.read.allow_reversed)
+    area = extent(scenes["before"], scenes["after"]) if extent else None
+    plan = plan_pair(scenes["before"], scenes["after"], area, options=options.grid)
+    bands = _paired(scenes, options)
+    comparability = _compared(scenes, plan)
+    tell(Progress("read", 1, 1, comparability.cautions))
+    clouds = mask_scenes(
+        plan,
+        scenes,
+        bands,
+        area=area,
+        left_out=left_out,
+        options=options,
+        folder=folder,
+        executor=executor,
+    )
+    for path in clouds.rasters.values():
+        undo.callback(path.unlink, missing_ok=True)
+    scenes = clouds.unmasked
+    tell(Progress("align", 0, 1))
+    how = options.coregister
+    with clouds.blamed():
+        found = coregister(plan, clouds.scenes, bands, options=how, executor=executor, seams=seams)
+    if examine is not None:
+        examine(plan, scenes, bands, found)
+    alignment = found.enforced()
+    pair = _reader(clouds.scenes, plan, bands, alignment, options)
+    tell(Progress("estimate", 0, 1))
+    with clouds.blamed():
+        sample = sample_pair(plan, pair, executor=executor)
+    radiometry = _fit_radiometry(sample, scenes, options)
+    measure = fit_measure(sample, radiometry, scenes, bands, options=options.difference)
+    cut = _fit_cut(sample, measure, options)
+    scored = score_map(
+        plan,
+        pair,
+        measure,
+        area=area,
+        ignored=left_out.ignored,
+        threshold=cut.value,
+        options=options,
+        folder=folder,
+        executor=executor,
+        tell=tell,
+    )
+    tell(Progress("draw", 0, 1))
+    previews, stretch = write_previews(
+        plan, scenes, bands, alignment.shift, radiometry, folder=folder
+    )
+    rasters = {
+        **scored.rasters,
+        **clouds.rasters,
+        **_write_shift(plan, alignment, folder),
+        **{f"{role}_preview": path for role, path in previews.items()},
+    }
     return ChangeMap(
         scenes=scenes,
         plan=plan,
         bands=bands,
+        comparability=comparability,
         alignment=alignment,
         cut=cut,
         regions=scored.regions,
         observed=scored.observed,
+        clouds=clouds,
         stretch=stretch,
         geobox=crop(plan.geobox, plan.display),
         rasters=rasters,
         steps=(
-            _read_record(scenes, plan, bands, options, order),
+            read_record(scenes, plan, bands, options, (*comparability.cautions, *order)),
+            clouds.record(options, left_out, scored.observed),
             alignment.record,
-            _normalise_record(radiometry, bands, options),
-            _difference_record(measure, pair, sample, options),
-            _threshold_record(cut, options),
-            _regions_record(scored, plan, options),
+            normalise_record(radiometry, bands, options),
+            difference_record(measure, pair, sample, options),
+            threshold_record(cut, options),
+            regions_record(scored, plan, options),
         ),
     )
 
 
-def _opened(before: Path, after: Path, options: DetectOptions) -> dict[Role, Scene]:
+def _opened(before: Path, after: Path, options: DetectOptions, ground: Ground) -> dict[Role, Scene]:
     read = options.read
     return {
-        "before": open_scene(
+        "before": ground.open(
             before, role="before", scene_options=options.before, read_options=read
         ),
-        "after": open_scene(after, role="after", scene_options=options.after, read_options=read),
+        "after": ground.open(after, role="after", scene_options=options.after, read_options=read),
     }
+
+
+def _compared(scenes: dict[Role, Scene], plan: Plan) -> Comparability:
+    before, after = (Pass(acquisition=s.acquisition, facts=s.facts) for s in scenes.values())
+    return compare(before, after, pixel_size_m=plan.pixel_size_m)
 
 
 def _paired(scenes: dict[Role, Scene], options: DetectOptions) -> BandPairs:
@@ -250,102 +322,3 @@ def _write_shift(plan: Plan, alignment: Alignment, folder: Path) -> dict[str, Pa
         ) as raster:
             raster.write(Window(0, 0, *shape), values.astype(np.float32))
     return paths
-
-
-def _read_record(
-    scenes: dict[Role, Scene],
-    plan: Plan,
-    bands: BandPairs,
-    options: DetectOptions,
-    order: tuple[Caution, ...],
-) -> StepRecord:
-    return StepRecord(
-        step="read",
-        numbers={
-            "bands": list(bands.names),
-            "bands_paired_by": bands.how,
-            "reference": plan.reference,
-            "resampled_because": dict(plan.reasons),
-            "pixel_size_m": plan.pixel_size_m,
-        },
-        # Of a file that gives the grid, its name alone: no record tells where it lay.
-        options=asdict(options.read)
-        | asdict(options.grid)
-        | {"grid": Path(options.grid.grid).name},
-        cautions=(
-            *scenes["before"].cautions,
-            *scenes["after"].cautions,
-            *order,
-            *plan.cautions,
-            *bands.cautions,
-        ),
-    )
-
-
-def _normalise_record(
-    radiometry: normalise.Radiometry, bands: BandPairs, options: DetectOptions
-) -> StepRecord:
-    low = [
-        f"{name} ({value:.2f})"
-        for name, value in zip(bands.names, radiometry.correlation, strict=True)
-        if value < 0.3
-    ]
-    cautions: tuple[Caution, ...] = ()
-    if low:
-        cautions = (
-            Caution(
-                "bands-uncorrelated",
-                f"Bands that hardly agree between the images even where nothing changed: "
-                f"{', '.join(low)}. They may show different colours: check --before-bands and "
-                "--after-bands.",
-            ),
-        )
-    return StepRecord(
-        step="normalise",
-        numbers={
-            "method": radiometry.method,
-            "source_knots": radiometry.source.tolist(),
-            "target_knots": radiometry.target.tolist(),
-            "residual": list(radiometry.residual),
-            "correlation": list(radiometry.correlation),
-            "core_share": radiometry.core_share,
-        },
-        options=asdict(options.normalise),
-        cautions=cautions,
-    )
-
-
-def _difference_record(
-    measure: Measure, pair: PairReader, sample: Sample, options: DetectOptions
-) -> StepRecord:
-    return StepRecord(
-        step="difference",
-        numbers={
-            "method": measure.method,
-            "noise_mean": measure.noise.mean.tolist(),
-            "noise_covariance": measure.noise.covariance.tolist(),
-            "registration_px": float(np.median(pair.error.values)),
-            "sampled_pixels": int(sample.before.shape[1]),
-        },
-        options=asdict(options.difference),
-    )
-
-
-def _threshold_record(cut: Cut, options: DetectOptions) -> StepRecord:
-    return StepRecord(
-        step="threshold",
-        numbers={"threshold": cut.value, "rule": cut.rule},
-        options=asdict(options.threshold),
-    )
-
-
-def _regions_record(scored: ScoredMap, plan: Plan, options: DetectOptions) -> StepRecord:
-    return StepRecord(
-        step="regions",
-        numbers={
-            "regions": len(scored.regions),
-            "least_pixels": least_pixels(plan, options),
-            "observed_share": scored.observed.share,
-        },
-        options=asdict(options.regions),
-    )

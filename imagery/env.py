@@ -36,7 +36,8 @@ RASTER_ERRORS: tuple[type[Exception], ...] = (RasterioError, CPLE_BaseError, OSE
 failure that GDAL doesn't explain comes as a SystemError.
 """
 
-_HANDLES_PER_THREAD = 8
+_HANDLES_PER_THREAD = 32
+"""As many as two products of a dozen bands have, with masks: closing a file drops its blocks."""
 _local = threading.local()
 _every_cache: list[dict[tuple[str, int], Any]] = []
 _lock = threading.Lock()
@@ -152,6 +153,89 @@ def open_raster(path: Path, *, option: str | None = None) -> Any:
         ) from error
     except (RasterioError, OSError) as error:
         raise _unreadable(path, option) from error
+
+
+REMOTE: dict[str, Any] = {
+    # A server that is busy is asked again after 1, 2, 4 and 8 seconds.
+    "GDAL_HTTP_MAX_RETRY": 4,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+    "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
+    "GDAL_HTTP_CONNECTTIMEOUT": 15,
+    "GDAL_HTTP_TIMEOUT": 120,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 100,
+    "GDAL_HTTP_LOW_SPEED_TIME": 30,
+    "GDAL_HTTP_USERAGENT": "twopass",
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+}
+"""How GDAL asks a server for parts of an image."""
+
+
+@contextmanager
+def open_remote(address: str) -> Iterator[Any]:
+    """Read parts of a raster on the web, by range requests for this one address and no other.
+
+    To be used only where the user asked for the network, in :func:`raster_environment`.
+
+    Parameters
+    ----------
+    address
+        An http or https address whose path ends in ``.tif``, ``.tiff`` or ``.jp2``; a query after
+        it may sign it.
+
+    Yields
+    ------
+    rasterio.DatasetReader
+        Closed, and forgotten by GDAL's cache, when the block ends.
+
+    Raises
+    ------
+    InputError
+        If the address is no such one, or the server doesn't give the file, after retries.
+    """
+    from rasterio.errors import RasterioIOError
+
+    bare = address.partition("?")[0].lower()
+    name = bare.rpartition("/")[2][:100]
+    driver = next((d for end, d in _REMOTE_DRIVERS.items() if bare.endswith(end)), None)
+    if not bare.startswith(("http://", "https://")) or driver is None:
+        raise InputError(
+            f"{name}: is not read from the web",
+            found=bare.partition("://")[0] + "://...",
+            needed="http(s), and a GeoTIFF or JPEG 2000 file",
+        )
+    path = f"/vsicurl/{address}"
+    with rasterio.Env(**REMOTE, CPL_VSIL_CURL_ALLOWED_FILENAME=path, CPL_VSIL_CURL_NON_CACHED=path):
+        try:
+            with _lock, warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                dataset = rasterio.open(path, driver=driver)
+        except (RasterioIOError, CPLE_BaseError) as error:
+            # GDAL's words hold the address, and its query may sign it.
+            said = str(error).replace(path, name).replace(address, name).partition("?")[0]
+            raise InputError(
+                f"{name}: its server doesn't give it",
+                found=" ".join(said.split())[:200],
+                needed="a server that answers range requests: try again later",
+            ) from None
+        with dataset:
+            _check_mask_was_read(dataset, name)
+            yield dataset
+
+
+def _check_mask_was_read(dataset: Any, name: str) -> None:
+    """Refuse a file whose mask the server withheld: GDAL goes on as if there were none."""
+    with gdal_messages() as said:
+        _ = dataset.mask_flag_enums
+    retries = sum("Retrying" in message for message in said)
+    if retries >= int(REMOTE["GDAL_HTTP_MAX_RETRY"]):
+        raise InputError(
+            f"{name}: its server doesn't give all of its header",
+            found=f"no answer, asked {retries} times",
+            needed="the whole file: try again later",
+        )
+
+
+_REMOTE_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 
 
 def _unreadable(path: Path, option: str | None) -> InputError:

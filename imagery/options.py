@@ -132,10 +132,27 @@ class SceneOptions(Strict):
     license: str | None = option(
         None, "Licence of the image, printed beside the credit.", metavar="TEXT"
     )
+    sun: str | None = option(
+        None,
+        'The sun\'s azimuth and elevation above the horizon, in degrees ("152.3,57.2").',
+        metavar="AZ,EL",
+    )
+    view: str | None = option(
+        None,
+        "How the sensor looked, in degrees: from the point below it towards the scene (180° from "
+        'the satellite\'s own azimuth), and how far off nadir ("105,26.2").',
+        metavar="AZ,OFFNADIR",
+    )
     bands: str | None = option(
         None,
         'Bands to use, in order, by number or name ("3,2,1" or "red,green,blue").',
         metavar="LIST",
+    )
+    mask: str | None = option(
+        None,
+        "What not to use of this image: a raster, not 0 where it is not to be used, or outlines "
+        "(GeoJSON, GeoPackage, KML, shapefile).",
+        metavar="FILE",
     )
 
 
@@ -155,6 +172,13 @@ class ReadOptions(Strict):
     )
     pixel_size: float | None = option(
         None, "Side of a pixel in metres, with --no-georeference.", metavar="METRES"
+    )
+    dem: str | None = option(
+        None,
+        "Elevation model (a GeoTIFF), or height of the ground in metres above the ellipsoid, to "
+        "put an image on the ground that has rational polynomial coefficients (RPC) alone; one "
+        "that has ground control points alone is put there by these.",
+        metavar="DEM",
     )
     allow_reversed: bool = option(False, "Compare even if BEFORE was acquired after AFTER.")
 
@@ -192,6 +216,38 @@ class GridOptions(Strict):
         metavar="SHARE",
         least=0,
         most=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions(Strict):
+    """What not to use of the images: clouds, and what the user leaves out."""
+
+    clouds: Literal["auto", "none", "product", "learned", "suspected"] = option(
+        "auto",
+        "How clouds are masked.  product: by the masks that lie beside an image; learned: by a "
+        "network (needs: pip install twopass[clouds]); suspected: where they are suspected from "
+        "brightness and shadow.  auto: product, else learned, else suspected clouds are told and "
+        "flagged but not masked.",
+    )
+    cloud_margin: float = option(
+        100.0,
+        "How far around clouds and their shadows is masked too, in metres, where a mask leaves no "
+        "margin of its own.",
+        metavar="METRES",
+        least=0,
+        most=1000,
+    )
+    mask: str | None = option(
+        None,
+        "What not to use of both images: a raster, not 0 where it is not to be used, or outlines.",
+        metavar="FILE",
+    )
+    ignore: str | None = option(
+        None,
+        "Outlines in which no change is looked for (GeoJSON, GeoPackage, KML, shapefile); the "
+        "alignment and the noise are still estimated there.",
+        metavar="FILE",
     )
 
 
@@ -305,6 +361,7 @@ class DetectOptions(Strict):
     after: SceneOptions = SceneOptions()
     read: ReadOptions = ReadOptions()
     grid: GridOptions = GridOptions()
+    masks: MaskOptions = MaskOptions()
     coregister: CoregisterOptions = CoregisterOptions()
     normalise: NormaliseOptions = NormaliseOptions()
     difference: DifferenceOptions = DifferenceOptions()

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from imagery.blocks import Window
@@ -76,7 +77,8 @@ class Band:
 
     ``index`` counts from 1, as in the file, or in the product's list.  ``name`` is the canonical
     name (``"red"``), empty where nothing tells it, and ``named_by`` what tells it:
-    ``"description"``, ``"product"`` or ``"colour interpretation"``.  Physical value = stored value x ``scale`` + ``offset``.
+    ``"description"``, ``"product"`` or ``"colour interpretation"``.  Physical value = stored
+    value x ``scale`` + ``offset``.
     """
 
     index: int
@@ -95,7 +97,10 @@ class Band:
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that was read, as the record names it: never with its folder."""
+    """A file that was read, as the record names it: never with its folder.
+
+    ``sha256`` is empty where nobody asked for it.
+    """
 
     name: str
     sha256: str
@@ -127,6 +132,44 @@ class Alpha:
 
     index: int
     opaque: float
+
+
+class Outline(Protocol):
+    """An area that a user drew, as far as pixels need to know it."""
+
+    def mask(self, geobox: GeoBox) -> NDArray[Any]:
+        """True where a pixel's centre lies in it, of the grid's shape."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """A raster that tells which of a scene's pixels show no ground."""
+
+    kind: str
+    """How its codes read: a key of ``imagery.masks.KINDS``."""
+
+    path: Path
+    indexes: tuple[int, ...] = (1,)
+    """The bands that hold the codes, from 1."""
+
+    geobox: GeoBox
+    """Its own grid, which may be coarser than the scene's, or in another map projection."""
+
+    nodata: float | None = None
+    margin_px: float = 0.0
+    """How far around clouds and their shadows it masks too, in its own pixels."""
+
+    source: str
+    """What it is, in words: ``"Sentinel-2 SCL (T51SXD_20240606T022531_SCL_20m.jp2)"``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnMask:
+    """Outlines of what a user doesn't want to be used of a scene."""
+
+    outline: Outline = field(hash=False, compare=False)
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +207,17 @@ class Scene:
     files: tuple[InputFile, ...]
     """The image first, then every sidecar that was read."""
 
+    masks: tuple[Mask | DrawnMask, ...] = ()
+    """What tells of clouds and the like: where they do, no pixel of the scene is valid."""
+
     cautions: tuple[Caution, ...] = ()
+
+    called: str | None = None
+    """The name of the image that it was made from, where ``path`` is a file that we made of it."""
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.called or self.path.name
 
     @property
     def platform(self) -> str | None:
@@ -181,6 +230,13 @@ class Scene:
     @property
     def license(self) -> str | None:
         return self._text("license")
+
+    @property
+    def pixels_sha256(self) -> tuple[str, ...]:
+        """Hashes of the files that hold the bands' pixels: what tells two scenes apart."""
+        holders = {band.stored.path.name for band in self.bands if band.stored is not None}
+        found = tuple(file.sha256 for file in self.files if file.name in holders)
+        return found or (self.files[0].sha256,)
 
     def _text(self, name: str) -> str | None:
         fact = self.facts.get(name)

@@ -18,12 +18,12 @@ from imagery.bands import BandPairs
 from imagery.blocks import Window, tiles_over
 from imagery.blockwise import Progress, map_tiles
 from imagery.coregister import Alignment
-from imagery.errors import InputError
 from imagery.grid import Extent, Plan
+from imagery.observed import Codes, Observed, Tally, check_coverage, codes_of
 from imagery.options import DetectOptions, DifferenceOptions
 from imagery.regions import Regions, ScoredTile, beside, label_regions
 from imagery.sampling import PairReader, Sample, gradients
-from imagery.scene import Role, Scene
+from imagery.scene import Outline, Role, Scene
 from imagery.shift_error import CE90, ShiftError
 from imagery.warp import crop
 from imagery.write import create
@@ -32,28 +32,6 @@ DEFAULT_MIN_PIXELS = 16
 _UNMEASURED_SHIFT = 0.5
 _LEAST_SHIFT = 0.1
 """Misregistration assumed along each axis, px: where it wasn't measured, and at the least."""
-
-VALID_CODES = {
-    0: "seen in both images",
-    1: "not seen in the earlier image",
-    2: "not seen in the later image",
-    3: "not seen in either image",
-    4: "not aligned well enough",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """How much of the area both images show, in px of the working grid."""
-
-    pixels: int
-    seen: int
-    by_reason: dict[str, float]
-    """Share of the area for each reason why it was not seen."""
-
-    @property
-    def share(self) -> float:
-        return self.seen / self.pixels if self.pixels else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,6 +132,7 @@ def score_map(
     measure: Measure,
     *,
     area: Extent | None,
+    ignored: Outline | None = None,
     threshold: float,
     options: DetectOptions,
     folder: Path,
@@ -170,7 +149,7 @@ def score_map(
     window = plan.display
     geobox = crop(plan.geobox, window)
     tiles = list(tiles_over(window))
-    counts = np.zeros(len(VALID_CODES), np.int64)
+    tally = Tally()
     paths = {name: folder / f"{name}.tif" for name in ("score", "change", "valid")}
     nan = float("nan")
     with (
@@ -182,13 +161,13 @@ def score_map(
         labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=window.shape)
 
         def results() -> Iterator[ScoredTile]:
-            run = partial(_score_tile, pair, measure, area)
+            run = partial(_score_tile, pair, measure, area, ignored=ignored)
             done = map_tiles(run, tiles, executor=executor)
-            for number, (tile, (scored, code)) in enumerate(done, start=1):
+            for number, (tile, (scored, codes)) in enumerate(done, start=1):
                 place = tile.shifted(-window.top, -window.left)
                 scores.write(place, np.where(scored.seen, scored.score, np.float32(nan))[None])
-                valids.write(place, code[None])
-                counts[:] += np.bincount(code[scored.inside], minlength=len(VALID_CODES))
+                valids.write(place, codes.valid[None])
+                tally.add(codes, scored.inside)
                 tell(Progress("difference", number, len(tiles)))
                 yield scored
 
@@ -199,8 +178,8 @@ def score_map(
             least_pixels=least_pixels(plan, options),
             labels=labels,
         )
-        observed = _observed(counts, plan, area)
-        _check_coverage(observed, pair, least=options.grid.min_coverage)
+        observed = tally.observed(plan, area)
+        check_coverage(observed, pair, least=options.grid.min_coverage)
         with create(paths["change"], geobox=geobox, count=1, dtype="uint32", nodata=0) as changes:
             for tile in tiles:
                 rows, cols = tile.within(window)
@@ -209,48 +188,27 @@ def score_map(
 
 
 def _score_tile(
-    pair: PairReader, measure: Measure, area: Extent | None, window: Window
-) -> tuple[ScoredTile, NDArray[np.uint8]]:
+    pair: PairReader,
+    measure: Measure,
+    area: Extent | None,
+    window: Window,
+    *,
+    ignored: Outline | None = None,
+) -> tuple[ScoredTile, Codes]:
     before, after = pair.read(window)
-    rows, cols = window.within(window.padded(pair.halo))
-    errors = pair.errors(window.padded(pair.halo))
+    padded = window.padded(pair.halo)
+    rows, cols = window.within(padded)
+    errors = pair.errors(padded)
     spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
     result = measure.score(before.data[:, rows, cols], after.data[:, rows, cols], spill)
-    code = (~before.valid).astype(np.uint8) + 2 * (~after.valid).astype(np.uint8)
-    code[(code == 0) & (errors > pair.largest_error)] = 4
+    codes = codes_of(pair, padded, before, after, errors, ignored=ignored)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
     scored = ScoredTile(
         window=window,
         score=result.score,
         signed=result.signed,
-        seen=code[rows, cols] == 0,
-        beside_unseen=beside(code != 0)[rows, cols],
+        seen=codes.valid[rows, cols] == 0,
+        beside_unseen=beside(codes.valid != 0)[rows, cols],
         inside=inside,
     )
-    return scored, code[rows, cols]
-
-
-def _observed(counts: NDArray[np.int64], plan: Plan, area: Extent | None) -> Observed:
-    total = int(counts.sum())
-    reasons = {VALID_CODES[code]: int(counts[code]) for code in VALID_CODES if code}
-    if area is not None and not plan.display.contains(plan.result):
-        # Part of the area lies beyond the images' overlap, where no pixel was looked at.
-        whole = max(total, round(area.area_m2 / plan.pixel_size_m**2))
-        reasons["outside the images' overlap"] = whole - total
-        total = whole
-    return Observed(
-        pixels=total,
-        seen=int(counts[0]),
-        by_reason={why: n / total for why, n in reasons.items() if n},
-    )
-
-
-def _check_coverage(observed: Observed, pair: PairReader, *, least: float) -> None:
-    if observed.share < least or not observed.seen:
-        why = ", ".join(f"{share:.1%} {reason}" for reason, share in observed.by_reason.items())
-        raise InputError(
-            f"too little of the area is seen in both {pair.before.name} and {pair.after.name}",
-            found=f"{observed.share:.1%} seen" + (f" ({why})" if why else ""),
-            needed=f"at least {least:.0%}",
-            option="--min-coverage",
-        )
+    return scored, codes.cut(rows, cols)

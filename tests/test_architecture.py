@@ -22,18 +22,19 @@ ORDER = {
         "errors", "blocks", "raster", "record", "options", "scene", "compiled", "shift",
         "seamed_shift", "shift_error", "untrusted",
         # in and out
-        "env", "mask", "bands", "metadata", "read", "write", "transform", "blockwise", "grid",
+        "env", "mask", "rounding", "bands", "metadata", "comparability", "grid",
+        "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
-        "positions", "resample", "warp", "coregister", "sampling", "normalise", "difference",
-        "threshold", "regions", "scoring", "preview", "aligned",
+        "resample", "warp", "ortho", "coregister", "sampling", "normalise", "difference",
+        "threshold", "regions", "observed", "clouds", "scoring", "preview", "aligned", "steps",
         # pipeline
         "align", "detect",
         # beside the flow
         "simulate",
     ),
     "aoi": (
-        "options", "places", "geopackage", "changes", "case", "report", "alignment", "workflow",
-        "cli", "__main__",
+        "options", "facts", "places", "geopackage", "changes", "case", "report", "finding",
+        "inspection", "alignment", "workflow", "cli", "__main__",
     ),
 }  # fmt: skip
 """What each package holds, in the order of the flow: a module imports what stands to its left."""

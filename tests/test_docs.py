@@ -181,7 +181,7 @@ class TestOptions:
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", page.read_text("utf-8")))
         assert named <= known
 
-    @pytest.mark.parametrize("command", ["detect", "align"])
+    @pytest.mark.parametrize("command", ["detect", "align", "inspect", "fetch", "search"])
     def test_the_table_of_a_command_is_complete(self, command: str) -> None:
         expected = option_table(command)
         found = between(DOCS / "command-line.md", f"options of {command}")
@@ -194,7 +194,8 @@ def test_the_table_of_commands_is_complete() -> None:
 
 
 def test_commands_that_the_pages_show_exist() -> None:
-    known = {name for name, _ in commands()} | {"twopass aoi"}
+    groups = {"twopass aoi", "twopass accuracy", "twopass archive"}
+    known = groups | {name for name, _ in commands()}
     for page in PAGES:
         text = page.read_text("utf-8")
         shown = re.findall(r"(?:^|`)(twopass (?:aoi )?[a-z]+)", text, re.MULTILINE)

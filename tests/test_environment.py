@@ -28,7 +28,8 @@ def by_name(texts: list[str]) -> dict[str, Requirement]:
 
 
 CORE = by_name(PROJECT["project"]["dependencies"])
-TEST = by_name(PROJECT["project"]["optional-dependencies"]["test"])
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+TEST = by_name([text for extra in EXTRAS.values() for text in extra])
 BUILD = by_name(PROJECT["dependency-groups"]["build"])
 EVERY = CORE | TEST | BUILD
 
@@ -77,9 +78,16 @@ def test_the_conda_environment_asks_for_the_same(conda: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(EVERY))
 def test_the_lock_holds_a_version_that_will_do(name: str) -> None:
-    pins = locked("constraints.txt")[name]
-    for pinned in pins:
+    for pinned in locked("constraints-test.txt")[name]:
         assert EVERY[name].specifier.contains(version_of(pinned)), f"{pinned}: make lock"
+
+
+def test_what_a_user_gets_is_what_was_tested() -> None:
+    core, tested = locked("constraints.txt"), locked("constraints-test.txt")
+    assert set(CORE | BUILD) <= set(core)
+    assert not set(core) & (set(TEST) - set(CORE | BUILD))
+    for name, pins in core.items():
+        assert {str(pin) for pin in pins} == {str(pin) for pin in tested[name]}, "make lock"
 
 
 @pytest.mark.parametrize("name", sorted(EVERY))
@@ -92,14 +100,15 @@ def test_the_least_versions_are_the_lower_bounds(name: str) -> None:
         assert exact == bound or exact.startswith(f"{bound}."), f"{pinned}: make lock"
 
 
-def test_every_line_of_the_lock_has_its_hashes() -> None:
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", ["constraints.txt", "constraints-test.txt"])
+def test_every_line_of_the_lock_has_its_hashes(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     entries = text.replace("\\\n", " ").splitlines()
     assert len(entries) > 40
     assert [entry for entry in entries if entry and "--hash=sha256:" not in entry] == []
 
 
-@pytest.mark.parametrize("lock", ["constraints.txt", "constraints-min.txt"])
+@pytest.mark.parametrize("lock", ["constraints.txt", "constraints-test.txt", "constraints-min.txt"])
 def test_a_lock_pins_each_package_once_for_a_place(lock: str) -> None:
     for name, pins in locked(lock).items():
         for version in ("3.11.9", "3.14.0"):

@@ -27,6 +27,7 @@ from imagery.align import (
 from imagery.blockwise import Progress, engine
 from imagery.errors import OutputError, UsageError
 from imagery.options import AlignOptions, EngineOptions
+from imagery.ortho import Ground, ground_beside
 from imagery.record import Caution, to_json
 from imagery.scene import Scene
 from imagery.transform import Transform, read_transform, write_transform
@@ -102,13 +103,21 @@ def align_files(
     with (
         _staged(places, overwrite=products.overwrite) as files,
         engine(engine_options or EngineOptions()) as executor,
+        ground_beside(products.out, executor=executor, tell=tell) as ground,
     ):
         if use_transform is not None:
-            return _apply(use_transform, target, files["image"], places, options, executor, tell)
+            out = files["image"]
+            return _apply(use_transform, target, out, places, options, executor, tell, ground)
         if reference is None:
             raise ValueError("a reference is needed, or a transform")
         found = measure(
-            reference, target, options=options, executor=executor, tell=tell, seams=seams
+            reference,
+            target,
+            options=options,
+            executor=executor,
+            tell=tell,
+            seams=seams,
+            ground=ground,
         )
         if products.diagnosis is not None:
             from aoi.alignment.diagnosis import diagnose
@@ -121,7 +130,7 @@ def align_files(
                 alignment=found.alignment,
                 refusal=found.refusal,
             )
-        return _write(found, target, files, places, options, executor, tell)
+        return _write(found, target, files, places, options, executor, tell, ground)
 
 
 def _write(
@@ -132,9 +141,10 @@ def _write(
     options: AlignOptions,
     executor: Executor,
     tell: Tell,
+    ground: Ground,
 ) -> dict[str, Any]:
     alignment, transform = enforced(found), transform_of(found)
-    stored = open_stored(target, options=options.read)
+    stored = open_stored(target, options=options.read, ground=ground)
     moved = move(stored, transform, files["image"], options=options, executor=executor, tell=tell)
     write_transform(transform, files["transform"])
     if "ties" in files:
@@ -169,9 +179,10 @@ def _apply(
     options: AlignOptions,
     executor: Executor,
     tell: Tell,
+    ground: Ground,
 ) -> dict[str, Any]:
     transform = read_transform(use_transform)
-    stored = open_stored(target, options=options.read)
+    stored = open_stored(target, options=options.read, ground=ground)
     cautions = (*stored.scene.cautions, *check_applicable(stored, transform))
     moved = move(stored, transform, out, options=options, executor=executor, tell=tell)
     return _told(moved, transform, places, cautions) | {

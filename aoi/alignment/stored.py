@@ -24,7 +24,7 @@ from imagery.env import open_raster, raster_environment
 from imagery.errors import AlignmentError, InputError
 from imagery.grid import Plan
 from imagery.record import StepRecord
-from imagery.scene import Acquisition, InputFile, Role, Scene
+from imagery.scene import Acquisition, Fact, InputFile, Role, Scene
 from imagery.seamed_shift import Parts, SeamedShift
 from imagery.shift import Shift
 from imagery.warp import crop
@@ -164,6 +164,7 @@ def _scene(role: Role, told: dict[str, Any], plan: Plan) -> Scene:
             source=when["source"],
             confirmed=when["confirmed"],
         ),
+        facts={name: Fact(**fact) for name, fact in told["facts"].items()},
         simulated=told["simulated"],
         files=(InputFile(told["file"], told["sha256"], told["size"]),),
     )

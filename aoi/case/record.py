@@ -60,6 +60,7 @@ def case_record(
         "georeferenced": found.plan.geobox.crs is not None,
         "area": _area(area),
         "scenes": {role: _scene(scene, found) for role, scene in found.scenes.items()},
+        "comparability": _comparability(found),
         "grid": _grid(found, grid_file),
         "display": {
             "stretch": asdict(found.stretch),
@@ -70,6 +71,7 @@ def case_record(
             "area_m2": area.area_m2,
             "observed_m2": area.area_m2 * found.observed.share,
             "reasons": found.observed.by_reason,
+            "clouds": found.clouds.told,
         },
         "alignment": _alignment(found),
         "steps": [asdict(step) for step in found.steps],
@@ -200,6 +202,7 @@ def _scene(scene: Scene, found: ChangeMap) -> dict[str, Any]:
         "platform": scene.platform,
         "credit": scene.credit,
         "license": scene.license,
+        "facts": {name: asdict(fact) for name, fact in sorted(scene.facts.items())},
         "crs": None if crs is None else _crs_text(crs),
         "transform": list(scene.geobox.affine[:6]),
         "shape": list(scene.geobox.shape),
@@ -211,6 +214,12 @@ def _scene(scene: Scene, found: ChangeMap) -> dict[str, Any]:
         "display_product": scene.display_product,
         "simulated": scene.simulated,
     }
+
+
+def _comparability(found: ChangeMap) -> dict[str, Any]:
+    """How comparable the images are; its cautions stand among the record's warnings."""
+    told = asdict(found.comparability)
+    return {name: value for name, value in told.items() if name != "cautions"}
 
 
 def _crs_text(crs: Any) -> str:

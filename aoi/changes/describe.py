@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from aoi.changes.measure import Shapes
 from aoi.changes.sites import group_sites
 from aoi.places.area import Area
 from aoi.places.position import coordinate_digits, mgrs_text, through
+from imagery.clouds import touched_by_clouds
 from imagery.scene import Acquisition
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def describe(
 ) -> gpd.GeoDataFrame:
     """Describe the changes of a change map; see :func:`describe_regions`."""
     table = {f.name: getattr(found.regions, f.name) for f in fields(found.regions)}
+    tested = found.clouds.tested
+    cloudy = touched_by_clouds(found.rasters) if tested and len(found.regions) else frozenset()
     residual = found.alignment.residual
     return describe_regions(
         regions,
@@ -54,6 +58,7 @@ def describe(
         after=found.scenes["after"].acquisition,
         alignment_ce90_px=None if residual is None else residual.ce90,
         site_gap_m=site_gap_m,
+        cloudy=cloudy if tested else None,
     )
 
 
@@ -68,6 +73,7 @@ def describe_regions(
     after: Acquisition | None = None,
     alignment_ce90_px: float | None = None,
     site_gap_m: float | None = None,
+    cloudy: Collection[int] | None = None,
 ) -> gpd.GeoDataFrame:
     """Fill the columns of the layer ``changes``.
 
@@ -91,6 +97,8 @@ def describe_regions(
         Residual of the co-registration; None where it wasn't measured.
     site_gap_m
         Largest gap between pieces of one site; by default 5 m and no less than 4 px.
+    cloudy
+        Ids of the regions that lie at a cloud; None where clouds weren't looked for.
 
     Returns
     -------
@@ -134,8 +142,10 @@ def describe_regions(
             "area_in_aoi_m2": np.minimum(parts, areas),
             **_extents(shapes, areas, geobox=geobox),
             **_places(shapes, geobox=geobox, pixel=pixel_size_m),
-            "flags": _flags(table, bounds, whole, geobox=geobox),
-            "untested": ",".join(schema.UNTESTED),
+            "flags": _flags(table, bounds, whole, geobox=geobox, cloudy=cloudy or ()),
+            "untested": ",".join(
+                flag for flag in schema.UNTESTED if cloudy is None or flag != schema.CLOUD
+            ),
             "before_datetime": dates[0],
             "after_datetime": dates[1],
             "alignment_ce90_px": math.nan if alignment_ce90_px is None else alignment_ce90_px,
@@ -228,11 +238,14 @@ def _flags(
     whole: NDArray[np.bool_],
     *,
     geobox: GeoBox,
+    cloudy: Collection[int],
 ) -> list[str]:
     rows, cols = geobox.shape
     at_border = (bounds[:, :2] <= 0).any(axis=1) | (bounds[:, 2:] >= (cols, rows)).any(axis=1)
     edge = ~whole | at_border | table["at_edge"].to_numpy(dtype=bool)
-    return [schema.EDGE if flagged else "" for flagged in edge]
+    cloud = table.index.isin(list(cloudy))
+    named = ((schema.EDGE, edge), (schema.CLOUD, cloud))
+    return [",".join(name for name, at in named if at[row]) for row in range(len(table))]
 
 
 def _names(

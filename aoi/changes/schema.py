@@ -8,6 +8,7 @@ from typing import Any, Literal
 LAYER = "changes"
 
 EDGE = "EDGE"
+CLOUD = "CLOUD"
 UNTESTED = (
     "SHADOW",
     "PARALLAX",
@@ -19,7 +20,8 @@ UNTESTED = (
     "QUALITY",
     "ALIGNMENT",
 )
-"""The flags that no step evaluates yet: an empty ``flags`` must not read as cleared."""
+"""The flags that no step evaluates, ``CLOUD`` only where clouds weren't looked for in both images:
+an empty ``flags`` must not read as cleared."""
 
 Kind = Literal["text", "integer", "real"]
 Where = Literal["always", "georeferenced", "not georeferenced"]
@@ -109,7 +111,8 @@ COLUMNS = (
         "text",
         "",
         "What makes it doubtful, comma-separated: `EDGE` where it crosses "
-        "the area's border or lies at what was not seen",
+        "the area's border or lies at what was not seen, `CLOUD` where it lies at what is masked "
+        "as cloud or its shadow, or where these are suspected",
     ),
     Column(
         "untested",

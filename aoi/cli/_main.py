@@ -12,11 +12,14 @@ from typing import Any
 
 import click
 
+from aoi.cli._accuracy import accuracy
+from aoi.cli._finding import archive, fetch, search
 from aoi.cli._options import build, from_class
+from aoi.cli._places import aoi
 from aoi.cli._text import one_line
 from aoi.options import AreaOptions, ProductOptions
-from imagery.errors import MissingInputError, TwopassError, UsageError
-from imagery.options import AlignOptions, DetectOptions, EngineOptions
+from imagery.errors import TwopassError, UsageError
+from imagery.options import AlignOptions, DetectOptions, EngineOptions, ReadOptions
 
 _PATH = click.Path(path_type=Path)
 _QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -36,7 +39,9 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Group,
+    commands=[accuracy, aoi, archive, fetch, search],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="twopass", message="twopass %(version)s")
 def cli() -> None:
@@ -75,7 +80,7 @@ def detect(
     run_detect(
         before,
         after,
-        out=Path(f"case_{before.stem}_{after.stem}") if out is None else out,
+        out=Path(f"case_{_stem(before)}_{_stem(after)}") if out is None else out,
         area_options=build(AreaOptions, values),
         options=build(DetectOptions, values),
         products=build(ProductOptions, values),
@@ -83,6 +88,12 @@ def detect(
         shown=Shown(as_json=as_json, quiet=quiet),
         diagnosis=diagnose,
     )
+
+
+def _stem(image: Path) -> str:
+    """What to call an image; of MTD_MSIL2A.xml, which every product has, its folder."""
+    absolute = image.absolute()
+    return absolute.parent.stem if absolute.name.startswith("MTD_") else absolute.stem
 
 
 @cli.command(short_help="Align one image to another.")
@@ -160,6 +171,43 @@ def align(
     )
 
 
+@cli.command(short_help="Tell what files are, before they are used.")
+@click.argument("files", type=_PATH, nargs=-1, metavar="FILE...")
+@click.option(
+    "--aoi",
+    metavar="AREA",
+    help="An area (as for detect) of which the share is told that an image covers.",
+)
+@click.option(
+    "--quicklook", type=_PATH, metavar="DIR", help="A folder for a small picture of each image."
+)
+@click.option("--hash", "hashes", is_flag=True, help="Tell the SHA-256 of every file that is read.")
+@from_class(ReadOptions, without=("bands", "allow_reversed", "dem"))
+@_JSON
+@_QUIET
+def inspect(
+    files: tuple[Path, ...],
+    aoi: str | None,
+    quicklook: Path | None,
+    hashes: bool,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> int:
+    """Tell what each FILE is (an image, a product's folder, metadata alone); of two, the pair."""
+    from aoi.cli._inspect import run_inspect
+    from aoi.cli._show import Shown
+
+    return run_inspect(
+        files,
+        aoi=aoi,
+        quicklook=quicklook,
+        hashes=hashes,
+        options=build(ReadOptions, values),
+        shown=Shown(as_json=as_json, quiet=quiet),
+    )
+
+
 @cli.command(short_help="Run the main job on a SIMULATED pair.")
 @click.option(
     "--out",
@@ -199,37 +247,6 @@ def report(case: Path, as_json: bool, quiet: bool) -> None:
 
     drawn = redraw(case)
     Shown(as_json=as_json, quiet=quiet).drawn(case, [p.relative_to(case) for p in drawn])
-
-
-@cli.group()
-def aoi() -> None:
-    """Places of the catalogue."""
-
-
-@aoi.command("list")
-def list_places() -> None:
-    """Name every place of the catalogue."""
-    from aoi.places import names, place
-
-    for name in names():
-        click.echo(f"{name:32} {place(name).name}")
-
-
-@aoi.command("show")
-@click.argument("name")
-def show_place(name: str) -> None:
-    """Tell what is known of a place, its sources and its accuracy."""
-    from aoi.cli._show import place_lines
-    from aoi.places import names, place
-
-    try:
-        found = place(name)
-    except MissingInputError:
-        raise UsageError(
-            "no such place in the catalogue", found=name, needed="one of " + ", ".join(names())
-        ) from None
-    for line in place_lines(found):
-        click.echo(line)
 
 
 @cli.command()

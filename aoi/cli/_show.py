@@ -14,7 +14,6 @@ import click
 from aoi.cli._text import one_line
 
 if TYPE_CHECKING:
-    from aoi.places import Area
     from imagery.blockwise import Progress
 
 _TOLD = (
@@ -46,12 +45,15 @@ class Shown:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
-        """A bar by step, on a terminal only."""
+        """A bar by step, on a terminal only; what must be known early, on stderr."""
         from rich.console import Console
 
         console = Console(stderr=True)
-        if not (self.talks and console.is_terminal):
+        if not self.talks:
             yield lambda _: None
+            return
+        if not console.is_terminal:
+            yield _warn
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -93,6 +95,16 @@ class Shown:
         self.note(f"report     {case / 'report.html'}")
 
 
+def _early(message: Progress) -> list[str]:
+    """What must be known before the run goes on."""
+    return [f"warning    {one_line(caution.message)}" for caution in message.cautions]
+
+
+def _warn(message: Progress) -> None:
+    for line in _early(message):
+        click.echo(line, err=True)
+
+
 class _Steps:
     """One bar a step; the one before is full when the next begins."""
 
@@ -101,6 +113,8 @@ class _Steps:
         self._tasks: dict[str, Any] = {}
 
     def show(self, message: Progress) -> None:
+        for line in _early(message):
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if message.step not in self._tasks:
             self.finish()
             self._tasks[message.step] = self._bars.add_task(message.step, total=message.total)
@@ -155,16 +169,4 @@ def _alignment_lines(alignment: dict[str, Any]) -> list[str]:
         f"{'':10} of all {windows} CE90 {alignment['all_ce90_px']:.2f} px, "
         f"{alignment['before_ce90_px']:.2f} px before the move",
         *accepted,
-    ]
-
-
-def place_lines(place: Area) -> list[str]:
-    """What is known of a place of the catalogue."""
-    lon, lat = place.centre
-    return [
-        place.name + (f" ({place.name_local})" if place.name_local else ""),
-        f"centre     {lat:.5f}, {lon:.5f} (latitude, longitude)",
-        f"area       {place.area_m2:,.0f} m²",
-        f"accuracy   {place.accuracy or 'not stated'}",
-        *(f"source     {source}" for source in place.sources),
     ]

@@ -11,8 +11,8 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from aoi.places.degrees import check_degrees
 from aoi.places.position import (
-    check_degrees,
     from_lonlat,
     geodesic,
     mgrs_text,
@@ -47,6 +47,8 @@ class Area:
         What is known of the outline's accuracy, in words.
     sources
         The documents behind it.
+    time_zone
+        Its name in the IANA database, where it is known.
     file
         The file that it was read from.
     georeferenced
@@ -59,6 +61,7 @@ class Area:
     name_local: str | None = None
     accuracy: str | None = None
     sources: tuple[str, ...] = ()
+    time_zone: str | None = None
     file: InputFile | None = None
     georeferenced: bool = True
 

@@ -1,4 +1,4 @@
-"""The places that twopass knows by name: documented centres, each with its sources."""
+"""The places that are known by name: documented ones beside this module, and the user's own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import difflib
 import json
 from functools import lru_cache
 from importlib import resources
-from typing import Any
 
-import shapely
-
+from aoi.places import own
 from aoi.places.area import Area
+from aoi.places.place import Place, from_feature, plain_name
 from imagery.errors import MissingInputError
 
 
 def names() -> tuple[str, ...]:
-    """The names that :func:`place` takes, in alphabetical order."""
-    return tuple(sorted(_features()))
+    """The names that :func:`place` takes, in alphabetical order; own places last."""
+    return tuple(found.slug for found in every())
 
 
 def place(name: str) -> Area:
-    """A place of the catalogue.
+    """A place of the catalogue, or one of the user's own.
 
     Parameters
     ----------
@@ -33,51 +32,70 @@ def place(name: str) -> Area:
     MissingInputError
         If there is none of that name; the message lists the nearest ones.
     """
-    slug = find(name)
-    if slug is None:
+    found = find(name)
+    if found is None:
         raise MissingInputError(
             f"no place named {name!r}", found=name, needed=suggestion(name), option="--aoi"
         )
-    feature = _features()[slug]
-    properties = feature["properties"]
-    return Area(
-        name=properties["name"],
-        name_local=properties["name_local"],
-        geometry=shapely.from_geojson(json.dumps(feature["geometry"])),
-        source=f"catalogue: {slug}",
-        accuracy=f"{properties['outline']}; {properties['accuracy']}",
-        sources=tuple(properties["sources"]),
-    )
+    return found.area()
 
 
-def find(name: str) -> str | None:
-    """The catalogue's own form of a place's name, or None."""
-    wanted = _plain(name)
-    for slug, feature in _features().items():
-        known = (slug, feature["properties"]["name"], feature["properties"]["name_local"])
-        if wanted in {_plain(text) for text in known if text}:
-            return slug
-    return None
+def find(name: str) -> Place | None:
+    """The place of that name, or None; one of the catalogue before an own one."""
+    wanted = plain_name(name)
+    if not wanted:
+        return None
+    # Own places are read only where the catalogue has none, because they are read anew each time.
+    built_in = next((found for found in documented() if wanted in found.names), None)
+    return built_in or next((found for found in own.places()[0] if wanted in found.names), None)
+
+
+def every() -> tuple[Place, ...]:
+    """All places, the catalogue's before the user's own."""
+    return documented() + own.places()[0]
 
 
 def suggestion(name: str) -> str:
-    """What the user may have meant by a name that the catalogue doesn't hold."""
-    every = {_plain(feature["properties"]["name"]): slug for slug, feature in _features().items()}
-    close = difflib.get_close_matches(_plain(name), [*every, *every.values()], n=3, cutoff=0.5)
-    if close:
-        meant = dict.fromkeys(every.get(match, match) for match in close)
+    """What the user may have meant by a name that is none."""
+    wanted, places = plain_name(name), every()
+    known = {plain_name(found.name): found.slug for found in places}
+    close = difflib.get_close_matches(wanted, [*known, *known.values()], n=3, cutoff=0.5)
+    within = [found.slug for found in places if wanted and wanted in found.slug]
+    meant = list(dict.fromkeys([known.get(match, match) for match in close] + within))[:4]
+    if meant:
         return f"a file, or a name of the catalogue; did you mean {' or '.join(meant)}?"
-    return f"a file, or a name of the catalogue: {', '.join(names())}"
+    return "a file, or a name of the catalogue (twopass aoi list)"
 
 
-def _plain(text: str) -> str:
-    return "-".join(text.casefold().replace("_", " ").replace("-", " ").split())
+def markdown_table() -> str:
+    """The documented places as the table of ``docs/places.md``."""
+    lines = [
+        "| name | is | kind | centre (lat, lon) | radius, m | accuracy, m | sources |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in documented():
+        lon, lat = one.centre or one.area().centre
+        said = dict.fromkeys(source.publisher or source.title for source in one.sources)
+        cells = (
+            f"`{one.slug}`",
+            f"{one.name} ({one.name_local})",
+            one.kind,
+            f"{lat:.5f}, {lon:.5f}",
+            f"{one.radius_m:g}" if one.radius_m else "",
+            f"{one.accuracy_m:g}",
+            "; ".join(said),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 @lru_cache(maxsize=1)
-def _features() -> dict[str, dict[str, Any]]:
-    found = {}
+def documented() -> tuple[Place, ...]:
+    """The places that twopass brings, in alphabetical order."""
+    found = []
     for entry in resources.files("aoi.places").iterdir():
         if entry.name.endswith(".geojson"):
-            found[entry.name.removesuffix(".geojson")] = json.loads(entry.read_text("utf-8"))
-    return dict(sorted(found.items()))
+            slug = entry.name.removesuffix(".geojson")
+            content = json.loads(entry.read_text("utf-8"))
+            found.append(from_feature(content, slug=slug, own=False))
+    return tuple(sorted(found, key=lambda one: one.slug))

@@ -1,4 +1,4 @@
-"""Positions: to and from degrees, whether they are any, and how they are written down."""
+"""Positions: to and from degrees, and how they are written down."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-
-from imagery.errors import InputError
 
 Moves = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From coordinates (n, 2), x before y, to others: what ``shapely.transform`` takes."""
@@ -117,51 +115,6 @@ def through(affine: Any) -> Moves:
         return np.asarray(xy[:, :1] * matrix[0] + xy[:, 1:] * matrix[1] + origin, dtype=np.float64)
 
     return move
-
-
-def check_degrees(geometry: Any, name: str) -> None:
-    """Refuse what is no longitude and latitude, in words that tell the likely cause.
-
-    Raises
-    ------
-    InputError
-        If a coordinate is out of range, or the geometry reaches across the antimeridian.
-    """
-    west, south, east, north = shapely.total_bounds(geometry)
-    found = extent_text(geometry)
-    if not np.isfinite([west, south, east, north]).all():
-        raise InputError(
-            f"{name}: lies where its CRS has no coordinates",
-            found=found,
-            needed="longitude and latitude",
-            option="--aoi",
-        )
-    if max(abs(south), abs(north)) > 90 or max(abs(west), abs(east)) > 360:
-        if max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 180:
-            message = "it looks like latitude and longitude are swapped"
-        elif max(map(abs, (west, south, east, north))) > 1000:
-            message = "the coordinates are no degrees; metres, it seems"
-        else:
-            message = "the coordinates are out of range"
-        raise InputError(
-            f"{name}: {message}",
-            found=found,
-            needed="longitude -180 to 180 before latitude -90 to 90, or a file with its CRS",
-            option="--aoi",
-        )
-    if west < -180 or east > 180 or east - west > 180:
-        raise across_the_antimeridian(name, found)
-
-
-def across_the_antimeridian(name: str, found: str) -> InputError:
-    """The refusal of an area that lies on both sides of 180 degrees."""
-    return InputError(
-        f"{name}: longitudes beyond 180 degrees, or an area across the antimeridian, are not "
-        "supported",
-        found=found,
-        needed="west of east, both within -180 to 180, or one area on either side",
-        option="--aoi",
-    )
 
 
 def extent_text(geometry: Any) -> str:

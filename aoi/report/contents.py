@@ -26,7 +26,7 @@ from imagery.errors import InputError, MissingInputError, OutputError
 from imagery.record import Json
 
 SCHEMA = 1
-_OBSERVED = 0  # in valid.tif; every other code is a reason why not
+_OBSERVED = 0  # in valid.tif; every bit of it is a reason why not
 _MASK_SIDE = 1000
 
 
@@ -74,7 +74,7 @@ class Contents:
     """Where the area was not observed, in map coordinates."""
 
     codes: frozenset[int]
-    """Codes of valid.tif that the map holds."""
+    """Values of valid.tif that the map holds, each the sum of its bits."""
 
     area: BaseGeometry
     """The area, in map coordinates."""

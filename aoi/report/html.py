@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from aoi.report import alignment, words
+from aoi.report.comparability import comparability, heeded
 from aoi.report.contents import Change, Contents
 from aoi.report.inventory import record_rows
 from aoi.report.maps import Plate
@@ -67,6 +68,8 @@ def page(contents: Contents, plates: Sequence[Plate]) -> str:
         overview=figures["overview.png"],
         passes=[figures[f"{name}.png"] for name in ("before", "after", "changes")],
         chips=[figure for name, figure in figures.items() if name.startswith("site_")],
+        heeded=heeded(contents.result),
+        comparability=comparability(contents.result),
         alignment=_alignment(contents.result),
         residuals=figures.get("alignment.png"),
         certainty=words.certainty(contents.result),
@@ -112,6 +115,7 @@ def _head(contents: Contents) -> dict[str, Any]:
             ),
         ],
         "unseen": reasons,
+        "clouds": words.clouds(record),
         "credits": [
             {
                 "role": role.capitalize(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from aoi.facts import fact_text, in_order, label
 from aoi.report import words
 from aoi.report.contents import Contents
 from imagery.record import Json
@@ -78,9 +80,13 @@ def _scene_rows(
         both("Sidecars", _sidecars),
         both("Acquired", lambda s: words.date(s) or "date unknown"),
         both("Date from", lambda s: _date_source(s.get("acquisition") or {})),
-        both("Platform", words.platform),
-        both("Credit", lambda s: words.credit(s) or "credit unknown"),
-        both("Licence", lambda s: words.clean(s.get("license")) or "licence unknown"),
+        both("Platform", lambda s: _stated(s, "platform", words.platform(s))),
+        both("Credit", lambda s: _stated(s, "credit", words.credit(s) or "credit unknown")),
+        both(
+            "Licence",
+            lambda s: _stated(s, "license", words.clean(s.get("license")) or "licence unknown"),
+        ),
+        *(both(label(name), partial(_fact, name=name)) for name in _facts(scenes)),
         both("CRS", lambda s: _crs_name(s.get("crs"), georeferenced=georeferenced)),
         both("Rows, columns", lambda s: words.plain(s.get("shape"))),
         both("Pixel", lambda s: f"{words.number(s.get('pixel_size_m'))} m"),
@@ -105,6 +111,23 @@ def _sidecars(scene: Mapping[str, Json]) -> list[str]:
         f"{words.file_name(item.get('name'))} (SHA-256 {words.clean(item.get('sha256'))})"
         for item in scene.get("sidecars") or ()
     ] or ["none"]
+
+
+def _facts(scenes: Mapping[str, Json]) -> list[str]:
+    """The facts that either scene states, but those that have a row of their own."""
+    stated = {name for scene in scenes.values() for name in scene.get("facts") or {}}
+    return in_order(stated - {"platform", "credit", "license"})
+
+
+def _fact(scene: Mapping[str, Json], *, name: str) -> list[str]:
+    fact = (scene.get("facts") or {}).get(name)
+    return _stated(scene, name, words.clean(fact_text(name, fact["value"])) if fact else "unknown")
+
+
+def _stated(scene: Mapping[str, Json], name: str, text: str) -> list[str]:
+    """A fact and, on a line below it, who states it."""
+    fact = (scene.get("facts") or {}).get(name)
+    return [text, f"from {words.clean(fact.get('source'))}"] if fact else [text]
 
 
 def _date_source(acquisition: Mapping[str, Json]) -> str:

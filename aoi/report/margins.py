@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,8 +20,14 @@ from imagery.record import Json
 
 Swatch = tuple[str, str]  # what it stands for, its label
 
-UNALIGNED = 4
-"""The code of valid.tif where both images show a place but don't lie on one another there."""
+_WHY = (
+    (1 | 2, "not seen in both images"),
+    (8 | 16, "under cloud or its shadow"),
+    (32, "saturated in both images"),
+    (4, words.UNALIGNED),
+    (64, "masked by the user"),
+)
+"""Bits of valid.tif, and why a place is hatched where one of them is set."""
 
 BLANK: Swatch = ("blank", "no image here")
 
@@ -121,10 +129,9 @@ def swatches(contents: Contents) -> list[Swatch]:
 
 def _unobserved(contents: Contents) -> str:
     """Why places are hatched."""
-    unseen = any(0 < code < UNALIGNED for code in contents.codes)
-    if UNALIGNED not in contents.codes:
-        return "not seen in both images"
-    return f"not seen in both images, or {words.UNALIGNED}" if unseen else words.UNALIGNED
+    bits = functools.reduce(operator.or_, contents.codes, 0)
+    found = [why for mask, why in _WHY if bits & mask] or ["not observed"]
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])}, or {found[-1]}"
 
 
 def legend_rows(

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from imagery.metadata import platform_name
 from imagery.record import Json
 
 SIMULATED = "SIMULATED IMAGE — not a real acquisition"
@@ -113,7 +114,7 @@ def date(scene: Mapping[str, Json]) -> str | None:
 
 def platform(scene: Mapping[str, Json]) -> str:
     """The platform's name, or that it is unknown."""
-    return clean(scene.get("platform"), longest=80) or "platform unknown"
+    return platform_name(clean(scene.get("platform"), longest=80)) or "platform unknown"
 
 
 def credit(scene: Mapping[str, Json]) -> str | None:
@@ -136,6 +137,17 @@ def seen(record: Mapping[str, Json]) -> str:
     """What a place has in common with all that were observed."""
     reasons = record["observed"].get("reasons") or {}
     return "seen in both images" + (" and well aligned" if UNALIGNED in reasons else "")
+
+
+def clouds(record: Mapping[str, Json]) -> str:
+    """By what clouds were told in either image; empty where no record tells."""
+    told = record["observed"].get("clouds") or {}
+    before, after = (clean(told.get(role), longest=200) for role in ("before", "after"))
+    if not before or not after:
+        return ""
+    if before == after:
+        return f"Clouds: {before}."
+    return f"Clouds: earlier image, {before}; later image, {after}."
 
 
 def finding(record: Mapping[str, Json]) -> str:

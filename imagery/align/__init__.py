@@ -27,6 +27,7 @@ from imagery.coregister import SeamLines
 from imagery.errors import InputError
 from imagery.metadata import plain
 from imagery.options import AlignOptions, EngineOptions
+from imagery.ortho import ground_beside
 from imagery.record import Caution
 from imagery.transform import Transform, read_transform, software
 from imagery.write import create
@@ -101,12 +102,21 @@ def align_images(
         If the co-registration isn't trusted, or nothing could be measured; nothing is written.
     """
     options, tell = options or AlignOptions(), progress or (lambda _: None)
-    with engine(engine_options or EngineOptions()) as executor:
+    with (
+        engine(engine_options or EngineOptions()) as executor,
+        ground_beside(out, executor=executor, tell=tell) as ground,
+    ):
         found = measure(
-            reference, target, options=options, executor=executor, tell=tell, seams=seams
+            reference,
+            target,
+            options=options,
+            executor=executor,
+            tell=tell,
+            seams=seams,
+            ground=ground,
         )
         enforced(found)
-        stored = open_stored(target, options=options.read)
+        stored = open_stored(target, options=options.read, ground=ground)
         return move(stored, transform_of(found), out, options=options, executor=executor, tell=tell)
 
 
@@ -130,8 +140,11 @@ def apply_transform(
     if isinstance(transform, Path):
         transform = read_transform(transform)
     options, tell = options or AlignOptions(), progress or (lambda _: None)
-    with engine(engine_options or EngineOptions()) as executor:
-        stored = open_stored(target, options=options.read)
+    with (
+        engine(engine_options or EngineOptions()) as executor,
+        ground_beside(out, executor=executor, tell=tell) as ground,
+    ):
+        stored = open_stored(target, options=options.read, ground=ground)
         cautions = check_applicable(stored, transform)
         moved = move(stored, transform, out, options=options, executor=executor, tell=tell)
     return replace(moved, cautions=cautions + moved.cautions)

@@ -14,6 +14,7 @@ from imagery.errors import AlignmentError
 from imagery.grid import Plan, ground_pixel, plan_pair
 from imagery.metadata import plain
 from imagery.options import AlignOptions, GridOptions, SceneOptions
+from imagery.ortho import Ground
 from imagery.read import open_scene
 from imagery.record import Caution
 from imagery.scene import Role, Scene
@@ -52,10 +53,12 @@ def measure(
     executor: Executor,
     tell: Tell,
     seams: SeamLines | None = None,
+    ground: Ground | None = None,
 ) -> Measured:
     """Open both images and measure how the target must be moved.
 
-    A refusal of the co-registration is returned, not raised; :func:`enforced` raises it.
+    A refusal of the co-registration is returned, not raised; :func:`enforced` raises it.  Without
+    ``ground``, an image that isn't on the ground is refused.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def measure(
         ("after", target, options.target_bands),
     )
     scenes: dict[Role, Scene] = {
-        role: open_scene(
+        role: (open_scene if ground is None else ground.open)(
             path,
             role=role,
             scene_options=SceneOptions(bands=bands),
@@ -108,7 +111,7 @@ def measure(
 
 def _same_image(scenes: Mapping[Role, Scene]) -> tuple[Caution, ...]:
     before, after = scenes["before"], scenes["after"]
-    if before.files[0].sha256 != after.files[0].sha256:
+    if before.pixels_sha256 != after.pixels_sha256:
         return ()
     message = f"{before.name} and {after.name} are the same image: they hold the same bytes."
     return (Caution("same-image", message),)

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from imagery.env import open_raster
+from imagery.errors import InputError
+from imagery.metadata import tag_of
 from imagery.options import ReadOptions, SceneOptions
+from imagery.ortho import ORTHO, Ground, how_on_ground
+from imagery.products import Product, find_product
 from imagery.read import open_scene
 from imagery.read._georeference import geobox_of
 from imagery.read._validity import own_mask
@@ -50,8 +54,10 @@ class Stored:
         return self.looks.colormap is not None
 
 
-def open_stored(path: Path, *, options: ReadOptions) -> Stored:
+def open_stored(path: Path, *, options: ReadOptions, ground: Ground | None = None) -> Stored:
     """Open an image to be moved.
+
+    Without ``ground``, one that isn't on the ground is refused.
 
     Raises
     ------
@@ -59,6 +65,7 @@ def open_stored(path: Path, *, options: ReadOptions) -> Stored:
         As :func:`imagery.read.open_scene`, but for images with a table of colours, which are
         classes and can be moved.
     """
+    path = _one_file(path)
     with open_raster(path) as dataset:
         colormap = _colormap(dataset)
         paletted = "palette" in {colour.name for colour in dataset.colorinterp}
@@ -66,7 +73,8 @@ def open_stored(path: Path, *, options: ReadOptions) -> Stored:
     if paletted:
         scene = _open_palette(path, options=options)
     else:
-        scene = open_scene(path, role="after", scene_options=SceneOptions(), read_options=options)
+        opened = open_scene if ground is None else ground.open
+        scene = opened(path, role="after", scene_options=SceneOptions(), read_options=options)
     nodata, mask = _mark(scene)
     with open_raster(path) as dataset:
         descriptions = tuple(text or "" for text in dataset.descriptions)
@@ -91,6 +99,19 @@ def open_stored(path: Path, *, options: ReadOptions) -> Stored:
         tags=tags,
         looks=looks,
     )
+
+
+def _one_file(path: Path) -> Path:
+    """The image, which may be the only one in its folder."""
+    found = find_product(path)
+    if isinstance(found, Product):
+        raise InputError(
+            f"{found.path.name}: is a {found.kind}, and only one file can be moved",
+            found=f"{len(found.layers)} files of a band each",
+            needed="one of them, or one image, which gdalbuildvrt -separate and then "
+            "gdal_translate make of them; the image that stays may be a product",
+        )
+    return found.path
 
 
 def _mark(scene: Scene) -> tuple[float | None, bool]:
@@ -165,13 +186,9 @@ def _other_tags(dataset: Any) -> dict[str, str]:
 
 def _provenance(scene: Scene) -> dict[str, str]:
     """What stood beside the image or in its name, and would be lost with them."""
-    told = {
-        "TWOPASS_ACQUIRED": _when(scene.acquisition),
-        "TWOPASS_PLATFORM": scene.platform,
-        "TWOPASS_CREDIT": scene.credit,
-        "TWOPASS_LICENSE": scene.license,
-    }
-    return {key: value for key, value in told.items() if value}
+    told = {"TWOPASS_ACQUIRED": _when(scene.acquisition), ORTHO: how_on_ground(scene)}
+    facts = {tag_of(name): str(fact.value) for name, fact in scene.facts.items()}
+    return facts | {key: value for key, value in told.items() if value}
 
 
 def _when(acquisition: Acquisition) -> str | None:

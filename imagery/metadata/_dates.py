@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from imagery.record import Caution
 from imagery.scene import Acquisition, Precision
 
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2}|\d{8})$")
@@ -14,6 +15,8 @@ _TIME = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|\d{8})[T ]\d{2}")
 _LONGEST = 80
 
 Span = tuple[dt.datetime, dt.datetime, Precision]
+Told = tuple[Acquisition | None, tuple[Caution, ...]]
+"""When an image was acquired, as far as it is told, and what was wrong with the text."""
 
 
 def parse_date(text: str) -> Span:
@@ -102,3 +105,27 @@ def product_time(text: str, source: str) -> Acquisition:
         start, end, precision = day(start.date())
         source += " (midnight, taken as a day)"
     return Acquisition(start, end, precision, source)
+
+
+def acquired(text: str | None, source: str) -> Told:
+    """An acquisition from what a product writes, or a caution where that is no date.
+
+    Parameters
+    ----------
+    text
+        A date, a time or an interval; None or empty where nothing is written.
+    source
+        Who says it.
+    """
+    if not text or not text.strip():
+        return None, ()
+    try:
+        # Landsat gives seven decimals of a second, Python reads six.
+        text = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
+        first, slash, last = text.partition("/")
+        if slash:
+            start, end, precision = parse_date(f"{first}/{last}")
+            return Acquisition(start, end, precision, source), ()
+        return product_time(text, source), ()
+    except ValueError as error:
+        return None, (Caution("metadata-ignored", f"{source}: left out: {error}."),)

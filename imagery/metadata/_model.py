@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagery.metadata._platforms import spelled
 from imagery.record import Caution
 from imagery.scene import Acquisition, Fact, Facts
 
 TEXT_LIMIT = 300
+
+Stated = tuple[str, object, str]
+"""Name (one of ``FACTS``), value as it was found, and source."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,15 @@ class Metadata:
         )
 
 
+def listed(value: object) -> str | None:
+    """Several texts, with commas between; a text alone stays what it is."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, (list, tuple)):
+        return None
+    return ", ".join(text for item in value[:20] if (text := plain(item))) or None
+
+
 def plain(value: object) -> str:
     """A text from a file, fit to be printed: one line, no control characters, not endless.
 
@@ -103,7 +116,7 @@ def plain(value: object) -> str:
 
 
 def gathered(
-    stated: Iterable[tuple[str, object, str]],
+    stated: Iterable[Stated],
 ) -> tuple[dict[str, Fact], tuple[Caution, ...]]:
     """The facts of one source, those left out that no such thing can be.
 
@@ -125,31 +138,38 @@ def gathered(
             continue
         known = FACTS[name]
         if known.least is None:
-            text = plain(str(value) if isinstance(value, (int, float)) else value)
+            text = _shown(value)
             if text:
-                facts[name] = Fact(text, source)
+                facts[name] = Fact(spelled(text) if name == "platform" else text, source)
             continue
-        number = _number(value)
+        number = number_of(value)
         if number is None and isinstance(value, str) and not value.strip():
             continue
         if number is not None and math.isnan(number):
             continue
         if number is None or not known.least <= number <= known.most:
-            shown = plain(str(value))[:60]
             cautions.append(
                 Caution(
                     "metadata-ignored",
-                    f"{source}: {name} {shown} is left out: it is from {known.least:g} to "
+                    f"{source}: {name} {_shown(value)[:60] or type(value).__name__} is left out: "
+                    f"it is from {known.least:g} to "
                     f"{known.most:g} {known.unit}".rstrip()
                     + ".",
                 )
             )
             continue
-        facts[name] = Fact(int(number) if known.whole else number, source)
+        facts[name] = Fact(int(number) if known.whole else number + 0.0, source)  # no "-0"
     return facts, tuple(cautions)
 
 
-def _number(value: object) -> float | None:
+def _shown(value: object) -> str:
+    """A text, or a number as one; empty for anything else."""
+    number = None if isinstance(value, str) else number_of(value)
+    return plain(value) if number is None else f"{number:.15g}"
+
+
+def number_of(value: object) -> float | None:
+    """A number, or a text that is one; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

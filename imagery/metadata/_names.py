@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from imagery.bands import canonical_name
 from imagery.metadata._dates import day, in_utc
-from imagery.metadata._model import Metadata, gathered
+from imagery.metadata._model import Metadata, Stated, gathered
 from imagery.scene import Acquisition
 
 
@@ -37,12 +37,24 @@ def read(path: Path, tags: Mapping[str, Mapping[str, str]]) -> Metadata | None:
             continue
         platform = platform_of(match)
         band = canonical_name(match.groupdict().get("band") or "", platform=platform)
-        return Metadata(
-            acquisition=acquisition,
-            facts=gathered([("platform", platform, source)])[0],
-            bands=(band,) if band else (),
-        )
+        facts, _ = gathered([("platform", platform, source), *_more(match.groupdict(), source)])
+        return Metadata(acquisition=acquisition, facts=facts, bands=(band,) if band else ())
     return None
+
+
+def _more(parts: Mapping[str, str | None], source: str) -> Iterator[Stated]:
+    """What else an identifier holds."""
+    for name, part in (
+        ("processing:level", "level"),
+        ("processing:baseline", "baseline"),
+        ("sat:relative_orbit", "orbit"),
+        ("sar:instrument_mode", "mode"),
+        ("sar:product_type", "type"),
+    ):
+        text = parts.get(part)
+        if text and part == "baseline":
+            text = f"{text[:2]}.{text[2:]}"
+        yield name, text, source
 
 
 def _acquisition(parts: Mapping[str, str | None], source: str) -> Acquisition:
@@ -69,7 +81,7 @@ _PRODUCTS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ..
         # USGS, Landsat collections: LXSS_LLLL_PPPRRR_YYYYMMDD[_yyyymmdd_CC_TX][_band]
         "Landsat product ID",
         re.compile(
-            r"^L[COTEM](?P<mission>0[1-9])_L(?:1TP|1GT|1GS|2SP|2SR)_\d{6}_(?P<date>\d{8})"
+            r"^L[COTEM](?P<mission>0[1-9])_(?P<level>L(?:1TP|1GT|1GS|2SP|2SR))_\d{6}_(?P<date>\d{8})"
             r"(?:_\d{8}_\d{2}_(?:T1|T2|RT|A1|A2))?(?:_(?:(?P<band>(?:(?:SR|ST)_)?B\d{1,2})|.+))?$"
         ),
         _landsat,
@@ -87,8 +99,8 @@ _PRODUCTS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ..
         # ESA, Sentinel-2 products: the start of the datatake
         "Sentinel-2 product ID",
         re.compile(
-            r"^S2(?P<unit>[A-D])_MSIL(?:1C|2A)_(?P<date>\d{8})T(?P<time>\d{6})_"
-            r"N\d{4}_R\d{3}_T\d{2}[A-Z]{3}_\d{8}T\d{6}(?:[._].+)?$"
+            r"^S2(?P<unit>[A-D])_MSI(?P<level>L(?:1C|2A))_(?P<date>\d{8})T(?P<time>\d{6})_"
+            r"N(?P<baseline>\d{4})_R(?P<orbit>\d{3})_T\d{2}[A-Z]{3}_\d{8}T\d{6}(?:[._].+)?$"
         ),
         _sentinel(2),
     ),
@@ -105,7 +117,7 @@ _PRODUCTS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ..
         # ESA, Sentinel-1 products: the start of the acquisition
         "Sentinel-1 product ID",
         re.compile(
-            r"^S1(?P<unit>[A-D])_(?:S\d|IW|EW|WV)_(?:GRD|SLC|RTC)[A-Z_]_1S[A-Z]{2}_"
+            r"^S1(?P<unit>[A-D])_(?P<mode>S\d|IW|EW|WV)_(?P<type>GRD|SLC|RTC)[A-Z_]_1S[A-Z]{2}_"
             r"(?P<date>\d{8})T(?P<time>\d{6})_\d{8}T\d{6}_.+$"
         ),
         _sentinel(1),

@@ -1,86 +1,136 @@
-"""STAC items beside the image.  They are untrusted: every type is checked.
+"""STAC items, in a file beside the image or from a server.  They are untrusted: all is checked.
 
-Source: SpatioTemporal Asset Catalog, item specification 1.0 and 1.1.
+Source: SpatioTemporal Asset Catalog, item specification 0.9 to 1.1, and its extensions eo, view,
+sat, sar and processing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from imagery.bands import canonical_name
-from imagery.metadata._dates import parse_date, product_time
-from imagery.metadata._model import Metadata, gathered, plain
+from imagery.metadata._dates import Told, parse_date, product_time
+from imagery.metadata._documents import Document
+from imagery.metadata._model import FACTS, Metadata, Stated, gathered, listed, plain
+from imagery.metadata._stac_quirks import view
 from imagery.record import Caution
-from imagery.scene import Acquisition, Precision
+from imagery.scene import Acquisition
 
-SIZE_LIMIT = 5_000_000
-_CUTS = 8
 _LONG = dt.timedelta(days=1)
+_TOO_MANY = 10_000
+
+_ALSO = {
+    "platform": ("eo:platform",),
+    "gsd": ("eo:gsd",),
+    "instruments": ("eo:instrument",),
+    "processing:level": ("landsat:correction", "s2:product_type"),
+    "processing:baseline": ("s2:processing_baseline", "processing:version"),
+}
+"""Names that item writers use, or used before STAC 1.0, for what has another name here."""
+
+_SENTINEL2_LEVEL = re.compile(r"^S2MSI(1C|2A)$")
+
+_APART = ("platform", "constellation", "license", "credit", "provider")
+_VAGUE = ("proprietary", "various", "other")
 
 
-def read(path: Path, tags: Mapping[str, Mapping[str, str]]) -> Metadata | None:
-    """What a STAC item beside the image says.
+def facts_of_item(item: object, asset: str | None = None, *, source: str = "STAC item") -> Metadata:
+    """What a STAC item says of its scene.
 
     Parameters
     ----------
-    path
-        The image.  Its item has the same stem, or a shorter one and an asset that is this image;
-        the folder is not listed.
-    tags
-        Not used.
+    item
+        The item as JSON gives it, from wherever.
+    asset
+        Key of one of its assets, whose own values (``gsd``) win over the item's.
+    source
+        What to call the item: ``"STAC item x.json"``.
+
+    Returns
+    -------
+    Metadata
+        Empty where ``item`` is no item.  It never raises for what the item holds.
     """
-    for candidate, same_stem in _candidates(path):
-        item = _load(candidate)
-        if item is None:
-            continue
-        asset = _asset_of(item, path.name)
-        if asset is not None or same_stem:
-            return _understood(item, asset or {}, candidate)
-    return None
+    if not isinstance(item, dict) or not isinstance(item.get("properties"), dict):
+        return Metadata()
+    assets = item.get("assets")
+    chosen = assets.get(asset) if isinstance(assets, dict) and asset is not None else None
+    return _said(item, chosen if isinstance(chosen, dict) else {}, source)
 
 
-def _candidates(path: Path) -> Iterator[tuple[Path, bool]]:
-    stem = path.stem
-    yield path.with_name(stem + ".json"), True
-    yield path.with_name(path.name + ".json"), True
-    yield path.with_name(stem + "_metadata.json"), True
-    # Products append the asset to the item's name: 20170831_172754_101c_3B_AnalyticMS.tif.
-    for _ in range(_CUTS):
-        cut = max(stem.rfind("_"), stem.rfind("-"))
-        if cut <= 0:
-            return
-        stem = stem[:cut]
-        yield path.with_name(stem + ".json"), False
-        yield path.with_name(stem + "_metadata.json"), False
+def understood(document: Document, image: str | None = None) -> Metadata | None:
+    """What an item in a file says of an image.
 
-
-def _load(path: Path) -> dict[str, Any] | None:
-    """The item in a file, or None where there is none."""
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as stream:
-            content = stream.read(SIZE_LIMIT + 1)
-        if len(content) > SIZE_LIMIT:
-            return None
-        item = json.loads(content)
-    except (OSError, ValueError, RecursionError):
+    Parameters
+    ----------
+    document
+        The file.
+    image
+        The image's name; None where none is asked for.  An item whose file has another stem than
+        the image must have an asset that is this image.
+    """
+    item = document.json
+    if item is None:
         return None
-    if not isinstance(item, dict) or item.get("type") != "Feature":
+    if item.get("type") == "FeatureCollection":
+        return _of_several(document, item, image)
+    if not is_item(item):
         return None
-    if not isinstance(item.get("stac_version"), str) or not isinstance(
-        item.get("properties"), dict
-    ):
+    asset = None if image is None else asset_of(item, image)
+    if asset is None and image is not None and not _same_stem(document.name, image):
         return None
-    return item
+    said = _said(item, asset or {}, f"STAC item {document.name}")
+    return replace(said, files=(document.path,))
 
 
-def _asset_of(item: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _of_several(
+    document: Document, collection: dict[str, Any], image: str | None
+) -> Metadata | None:
+    """Of the items of a search or a catalogue, the only one, or that of the image."""
+    features = collection.get("features")
+    items = [
+        item
+        for item in (features[:_TOO_MANY] if isinstance(features, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("properties"), dict)
+    ]
+    items = [item for item in items if "datetime" in item["properties"]]
+    if image is not None:
+        items = [item for item in items if asset_of(item, image) is not None]
+    if not items or (image is not None and len(items) > 1):
+        return None
+    if len(items) > 1:
+        message = f"{document.name}: holds {len(items)} STAC items, which are of several images."
+        return Metadata(files=(document.path,), cautions=(Caution("several-items", message),))
+    asset = None if image is None else asset_of(items[0], image)
+    said = _said(items[0], asset or {}, f"STAC item in {document.name}")
+    return replace(said, files=(document.path,))
+
+
+def is_item(item: dict[str, Any]) -> bool:
+    """Whether a JSON object is a STAC item."""
+    return (
+        item.get("type") == "Feature"
+        and isinstance(item.get("stac_version"), str)
+        and isinstance(item.get("properties"), dict)
+    )
+
+
+def _same_stem(name: str, image: str) -> bool:
+    stem = image.rpartition(".")[0] or image
+    return name.lower() in {
+        f"{start}{end}".lower()
+        for start in (stem, image)
+        for end in (".json", "_metadata.json", ".stac.json", ".stac.v2.json")
+    }
+
+
+def asset_of(item: dict[str, Any], name: str) -> dict[str, Any] | None:
     """The item's asset that is the image of this name."""
     assets = item.get("assets")
     for asset in assets.values() if isinstance(assets, dict) else ():
@@ -96,41 +146,57 @@ def _asset_of(item: dict[str, Any], name: str) -> dict[str, Any] | None:
     return None
 
 
-def _understood(item: dict[str, Any], asset: dict[str, Any], path: Path) -> Metadata:
+def _said(item: dict[str, Any], asset: dict[str, Any], source: str) -> Metadata:
     properties: dict[str, Any] = item["properties"]
-    source = f"STAC item {path.name}"
     acquisition, cautions = _acquisition(properties, source)
-    facts, left_out = gathered(
-        (
-            ("platform", _platform(properties), f"{source}: platform"),
-            ("credit", properties.get("attribution"), f"{source}: attribution"),
-            ("credit", _providers(properties.get("providers")), f"{source}: providers"),
-            ("license", properties.get("license"), f"{source}: license"),
-        )
-    )
+    stated = list(_stated(properties, asset, source))
+    stated += [
+        ("platform", _platform(properties), f"{source}: platform"),
+        ("platform", properties.get("constellation"), f"{source}: constellation"),
+        ("constellation", properties.get("constellation"), f"{source}: constellation"),
+        ("credit", properties.get("attribution"), f"{source}: attribution"),
+        ("credit", _providers(properties, "producer", "licensor"), f"{source}: providers"),
+        ("provider", _providers(properties, "host", "processor"), f"{source}: providers"),
+        ("license", _license(item, properties), f"{source}: license"),
+    ]
+    viewed, noted = view({**properties, **asset}, source)
+    facts, left_out = gathered([*viewed, *stated])
     return Metadata(
         acquisition=acquisition,
         facts=facts,
         bands=_bands(asset),
-        files=(path,),
-        cautions=cautions + left_out,
+        cautions=cautions + noted + left_out,
     )
 
 
-def _acquisition(
-    properties: dict[str, Any], source: str
-) -> tuple[Acquisition | None, tuple[Caution, ...]]:
+def _stated(properties: dict[str, Any], asset: dict[str, Any], source: str) -> Iterator[Stated]:
+    """All that goes by one name in the item and here, but the angles, which need a thought."""
+    for name in FACTS:
+        if name in _APART or name.startswith("view:"):
+            continue
+        for where in (asset, properties):
+            for key in (name, *_ALSO.get(name, ())):
+                value = where.get(key)
+                if name == "eo:cloud_cover" and value == -1:
+                    value = None  # Landsat's word for "nobody looked"
+                if FACTS[name].least is None:
+                    value = _SENTINEL2_LEVEL.sub(r"L\1", listed(value) or "")
+                yield name, value, f"{source}: {key}"
+
+
+def _acquisition(properties: dict[str, Any], source: str) -> Told:
     moment, first, last = (
         properties.get(key) for key in ("datetime", "start_datetime", "end_datetime")
     )
     try:
         if isinstance(first, str) and isinstance(last, str):
             start, end, _ = parse_date(f"{first.strip()}/{last.strip()}")
+            both = f"{source}: start_datetime, end_datetime"
             # A scene takes seconds; what took days is a mosaic, whose "datetime" is nominal.
-            if end - start > _LONG or not isinstance(moment, str):
-                precision: Precision = "interval" if end > start else "second"
-                both = f"{source}: start_datetime, end_datetime"
-                return Acquisition(start, end, precision, both), ()
+            if end - start > _LONG or (end > start and not isinstance(moment, str)):
+                return Acquisition(start, end, "interval", both), ()
+            if not isinstance(moment, str):
+                return product_time(first, both), ()
         if isinstance(moment, str):
             return product_time(moment, f"{source}: datetime"), ()
     except ValueError as error:
@@ -139,23 +205,40 @@ def _acquisition(
 
 
 def _platform(properties: dict[str, Any]) -> str:
-    platform = plain(properties.get("platform"))
-    family = plain(properties.get("constellation"))
+    keys = ("platform", *_ALSO["platform"])
+    platform = next((text for key in keys if (text := plain(properties.get(key)))), "")
+    family = plain(properties.get("constellation") or properties.get("pl:provider"))
     # "101c" alone tells nobody that it is a PlanetScope satellite.
-    if family and not platform.lower().startswith(family.lower()):
-        return f"{family} {platform}".strip()
+    numbered = family.lower() in ("planetscope", "skysat")
+    if platform and numbered and not platform.lower().startswith(family.lower()):
+        return f"{family} {platform}"
     return platform
 
 
-def _providers(providers: object) -> str:
+def _providers(properties: dict[str, Any], *roles: str) -> str:
     names = []
-    for provider in providers if isinstance(providers, list) else ():
-        roles = provider.get("roles") if isinstance(provider, dict) else None
-        if isinstance(roles, list) and ("producer" in roles or "licensor" in roles):
+    providers = properties.get("providers")
+    for provider in providers[:100] if isinstance(providers, list) else ():
+        held = provider.get("roles") if isinstance(provider, dict) else None
+        if isinstance(held, list) and any(role in held for role in roles):
             name = plain(provider.get("name"))
             if name and name not in names:
                 names.append(name)
     return ", ".join(names)
+
+
+def _license(item: dict[str, Any], properties: dict[str, Any]) -> str:
+    """The licence; where its name says nothing, or is missing, with the link to its text."""
+    name = plain(properties.get("license"))
+    if name and name.lower() not in _VAGUE:
+        return name
+    links = item.get("links")
+    for link in links[:200] if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "license":
+            href = plain(link.get("href"))
+            if href.startswith(("https://", "http://")):
+                return f"{name}, {href}".removeprefix(", ").partition("?")[0]
+    return name
 
 
 def _bands(asset: dict[str, Any]) -> tuple[str, ...]:

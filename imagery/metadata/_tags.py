@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagery.metadata._dates import parse_date, product_time
-from imagery.metadata._model import Metadata, gathered
-from imagery.record import Caution
+from imagery.metadata import _maxar
+from imagery.metadata._dates import acquired
+from imagery.metadata._model import FACTS, Metadata, gathered, number_of
 from imagery.scene import Acquisition
 
 SIMULATED = "TWOPASS_SIMULATED"
@@ -28,13 +28,36 @@ def read_imagery(path: Path, tags: Tags) -> Metadata | None:
     """
     domain = tags.get("IMAGERY", {})
     source = "GDAL IMAGERY metadata"
-    acquisition, cautions = _time(
-        domain.get("ACQUISITIONDATETIME", ""), f"{source}: ACQUISITIONDATETIME"
+    time = domain.get("ACQUISITIONDATETIME", "")
+    # GDAL's word for a time that it could not read, as of Landsat's Collection 1.
+    time = "" if time.startswith("1970-01-01 00:00:00") else time
+    acquisition, cautions = acquired(time, f"{source}: ACQUISITIONDATETIME")
+    cloud = domain.get("CLOUDCOVER", "").strip()
+    facts, left_out = gathered(
+        [
+            ("platform", domain.get("SATELLITEID"), f"{source}: SATELLITEID"),
+            # Above 100 GDAL tells why it isn't known.
+            ("eo:cloud_cover", cloud if _share(cloud) else None, f"{source}: CLOUDCOVER"),
+        ]
     )
-    facts, _ = gathered([("platform", domain.get("SATELLITEID"), f"{source}: SATELLITEID")])
-    if not (acquisition or facts or cautions):
+    if not (acquisition or facts or cautions or left_out):
         return None
-    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
+    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions + left_out)
+
+
+def _share(text: str) -> bool:
+    number = number_of(text)
+    return number is not None and 0 <= number <= 100
+
+
+def read_imd(path: Path, tags: Tags) -> Metadata | None:
+    """GDAL's IMD domain, which it fills from the files of Maxar."""
+    values = {key.rpartition(".")[2].upper(): text for key, text in tags.get("IMD", {}).items()}
+    values = {key: text.strip().strip('"') for key, text in values.items()}
+    if "SATID" not in values:
+        return None
+    facts, cautions = gathered(_maxar.stated(values, "GDAL IMD metadata"))
+    return Metadata(facts=facts, cautions=cautions)
 
 
 def read_dimap(path: Path, tags: Tags) -> Metadata | None:
@@ -45,7 +68,7 @@ def read_dimap(path: Path, tags: Tags) -> Metadata | None:
     clock = plain.get("IMAGING_TIME", "").strip()
     source = "DIMAP tags: IMAGING_DATE" + (", IMAGING_TIME" if clock else "")
     text = plain["IMAGING_DATE"].strip() + (f"T{clock}" if clock else "")
-    acquisition, cautions = _time(text, source)
+    acquisition, cautions = acquired(text, source)
     mission = f"{plain.get('MISSION', '')} {plain.get('MISSION_INDEX', '')}".strip()
     return Metadata(
         acquisition=acquisition,
@@ -62,7 +85,7 @@ def read_landsat(path: Path, tags: Tags) -> Metadata | None:
     clock = plain.get("SCENE_CENTER_TIME", "").strip()
     source = "Landsat tags: DATE_ACQUIRED" + (", SCENE_CENTER_TIME" if clock else "")
     text = plain["DATE_ACQUIRED"].strip() + (f"T{clock}" if clock else "")
-    acquisition, cautions = _time(text, source)
+    acquisition, cautions = acquired(text, source)
     platform = plain.get("SPACECRAFT_ID", "").lower().replace("_", "-")
     return Metadata(
         acquisition=acquisition,
@@ -77,7 +100,7 @@ def read_sentinel2(path: Path, tags: Tags) -> Metadata | None:
     if match is None:
         return None
     source = "Sentinel-2 tags: DATATAKE_IDENTIFIER"
-    acquisition, cautions = _time(f"{match[2]}T{match[3]}", source)
+    acquisition, cautions = acquired(f"{match[2]}T{match[3]}", source)
     facts, _ = gathered([("platform", f"sentinel-2{match[1].lower()}", source)])
     return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
 
@@ -89,18 +112,22 @@ def read_own(path: Path, tags: Tags) -> Metadata | None:
     return Metadata(simulated=True)
 
 
+def tag_of(fact: str) -> str:
+    """The tag that keeps a fact in an aligned image: ``TWOPASS_VIEW_AZIMUTH``."""
+    return "TWOPASS_" + fact.upper().replace(":", "_")
+
+
 def read_aligned(path: Path, tags: Tags) -> Metadata | None:
     """Our own tags of an aligned image, which keep what stood beside the original."""
     plain = tags.get("", {})
-    source = "tags of twopass align: TWOPASS_"
-    acquisition, cautions = _time(plain.get("TWOPASS_ACQUIRED", ""), f"{source}ACQUIRED")
-    facts, _ = gathered(
-        (name.lower(), plain.get(f"TWOPASS_{name}"), source + name)
-        for name in ("PLATFORM", "CREDIT", "LICENSE")
+    source = "tags of twopass align: "
+    acquisition, cautions = acquired(plain.get("TWOPASS_ACQUIRED", ""), f"{source}TWOPASS_ACQUIRED")
+    facts, left_out = gathered(
+        (name, plain.get(tag_of(name)), source + tag_of(name)) for name in FACTS
     )
-    if not (acquisition or cautions or facts):
+    if not (acquisition or cautions or facts or left_out):
         return None
-    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions)
+    return Metadata(acquisition=acquisition, facts=facts, cautions=cautions + left_out)
 
 
 def read_file_time(path: Path, tags: Tags) -> Metadata | None:
@@ -118,18 +145,3 @@ def read_file_time(path: Path, tags: Tags) -> Metadata | None:
         return None
     source = "TIFFTAG_DATETIME: file time, not confirmed"
     return Metadata(acquisition=Acquisition(time, time, "second", source, confirmed=False))
-
-
-def _time(text: str, source: str) -> tuple[Acquisition | None, tuple[Caution, ...]]:
-    if not text.strip():
-        return None, ()
-    try:
-        # Landsat gives seven decimals of a second, Python reads six.
-        text = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
-        first, slash, last = text.partition("/")
-        if slash:
-            start, end, precision = parse_date(f"{first}/{last}")
-            return Acquisition(start, end, precision, source), ()
-        return product_time(text, source), ()
-    except ValueError as error:
-        return None, (Caution("metadata-ignored", f"{source}: left out: {error}."),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from affine import Affine
 from odc.geo.crs import CRS
@@ -93,24 +93,36 @@ def _transform(dataset: Any, *, name: str) -> Affine:
     return transform
 
 
+def sensor_geometry(dataset: Any) -> Literal["RPC", "GCP"] | None:
+    """What alone ties a file to the ground, where no geotransform does; None where one does.
+
+    Coefficients come before points: they know heights.
+    """
+    if dataset.transform != Affine.identity():
+        return None
+    # Not dataset.rpcs, which raises where a coefficient is no number.
+    if dataset.tags(ns="RPC"):
+        return "RPC"
+    return "GCP" if dataset.gcps[0] else None
+
+
 def _ungeoreferenced(dataset: Any, *, name: str) -> InputError:
-    points = dataset.gcps[0]
-    if points:
-        message, found = "has ground control points only", f"{len(points)} points"
-    elif dataset.rpcs is not None:
-        message, found = "has rational polynomial coefficients (RPC) only", "RPC"
-    else:
+    geometry = sensor_geometry(dataset)
+    if geometry is None:
         return InputError(
             f"{name}: is not georeferenced",
             found="no geotransform and no world file",
             needed="a georeferenced image, or a world file beside it and --crs",
             option=_WAY_OUT,
         )
+    if geometry == "RPC":
+        message, found = "has rational polynomial coefficients (RPC) only", "RPC"
+        needed = "an elevation model or a mean height to put it on the ground (orthorectify it)"
+    else:
+        message, found = "has ground control points only", f"{len(dataset.gcps[0])} points"
+        needed = "--dem, as your word that its points may put it on the ground (orthorectify it)"
     return InputError(
-        f"{name}: {message}; orthorectify it first",
-        found=found,
-        needed="an orthorectified image with a geotransform (gdalwarp makes one)",
-        option=_WAY_OUT,
+        f"{name}: {message}", found=found, needed=needed, option=f"--dem, or {_WAY_OUT}"
     )
 
 

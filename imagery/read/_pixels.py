@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ from imagery.errors import InputError
 from imagery.mask import HUGE, in_collar, valid_pixels
 from imagery.raster import Raster
 from imagery.read._decode import decode
+from imagery.read._masks import usable
 from imagery.read._means import block_means
 from imagery.read._validity import own_mask
-from imagery.scene import Band, Scene
+from imagery.scene import Band, Scene, Stored
 
 _CHUNK, _LARGE_CHUNK = 250_000, 2_000_000
 """Pixels of a band that a decimated read holds at a time: as many as stay in a processor's cache,
@@ -27,6 +30,31 @@ and as many as keep down how often a block is decoded, where a row of blocks is 
 
 _CACHED = 14_000_000
 """Bytes that GDAL's cache surely holds; the environment gives it 16 MB at the least."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Bands that one file keeps; a plain image is one part, a product has several."""
+
+    dataset: Any
+    name: str
+    factor: int
+    """How many of the file's pixels, each way, go into one of the scene's."""
+
+    places: tuple[int, ...]
+    """Where the bands stand among those that are read, from 0."""
+
+    bands: tuple[Band, ...]
+
+    @property
+    def indexes(self) -> list[int]:
+        return [band.index if band.stored is None else band.stored.index for band in self.bands]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """In pixels of the scene, those counted that the file fills in part."""
+        height, width = self.dataset.height, self.dataset.width
+        return math.ceil(height / self.factor), math.ceil(width / self.factor)
 
 
 def read_window(scene: Scene, window: Window, *, bands: Sequence[int], decimate: int = 1) -> Raster:
@@ -66,17 +94,11 @@ def read_window(scene: Scene, window: Window, *, bands: Sequence[int], decimate:
     used = _bands_of(scene, bands)
     if window.empty or decimate < 1:
         raise ValueError(f"a window with pixels and decimate >= 1; found {window}, {decimate}")
-    dataset = handle(scene.path)
-    if (dataset.height, dataset.width) != tuple(scene.geobox.shape):
-        raise InputError(
-            f"{scene.name}: has changed since it was opened",
-            found=f"{dataset.height} x {dataset.width} px",
-            needed="{} x {} px".format(*scene.geobox.shape),
-        )
+    parts = _parts(scene, used)
     if decimate == 1:
-        data, valid = _full(dataset, scene, window, used)
+        data, valid = _full(scene, window, parts)
     else:
-        data, valid = _decimated(dataset, scene, window, used, factor=decimate)
+        data, valid = _decimated(scene, window, parts, factor=decimate)
     return Raster(data=data, valid=valid, geobox=_grid(scene.geobox, window, decimate))
 
 
@@ -85,6 +107,26 @@ def _bands_of(scene: Scene, indexes: Sequence[int]) -> list[Band]:
     if not indexes or any(index not in known for index in indexes):
         raise ValueError(f"bands must be among {sorted(known)}; found {list(indexes)}")
     return [known[index] for index in indexes]
+
+
+def _parts(scene: Scene, bands: Sequence[Band]) -> list[_Part]:
+    """The files that keep the bands, each once."""
+    places: dict[tuple[Path, int], list[tuple[int, Band]]] = {}
+    for place, band in enumerate(bands):
+        stored = band.stored or Stored(scene.path, band.index)
+        places.setdefault((stored.path, stored.factor), []).append((place, band))
+    parts = []
+    for (path, factor), kept in places.items():
+        dataset = handle(path)
+        part = _Part(dataset, path.name, factor, *zip(*kept, strict=True))
+        if part.shape != tuple(scene.geobox.shape):
+            raise InputError(
+                f"{path.name}: has changed since it was opened",
+                found=f"{dataset.height} x {dataset.width} px",
+                needed="{} x {} px".format(*(factor * side for side in scene.geobox.shape)),
+            )
+        parts.append(part)
+    return parts
 
 
 def _grid(whole: GeoBox, window: Window, factor: int) -> GeoBox:
@@ -100,10 +142,9 @@ def _coarse_shape(window: Window, factor: int) -> tuple[int, int]:
 
 
 def _full(
-    dataset: Any,
     scene: Scene,
     window: Window,
-    bands: Sequence[Band],
+    parts: Sequence[_Part],
     room: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values and validity of a window, laid into ``room``, flat and large enough, if there is one.
@@ -112,50 +153,100 @@ def _full(
     """
     inside = window.clipped(scene.window)
     if inside == window:
-        return _stored(dataset, scene, inside, bands, room)
-    data = np.zeros((len(bands), *window.shape), np.float32)
+        return _stored(scene, inside, parts, room)
+    data = np.zeros((_count(parts), *window.shape), np.float32)
     valid = np.zeros(window.shape, bool)
     if not inside.empty:
         place = inside.within(window)
-        data[(slice(None), *place)], valid[place] = _stored(dataset, scene, inside, bands, room)
+        data[(slice(None), *place)], valid[place] = _stored(scene, inside, parts, room)
     return data, valid
 
 
+def _count(parts: Sequence[_Part]) -> int:
+    return sum(len(part.bands) for part in parts)
+
+
 def _stored(
-    dataset: Any,
     scene: Scene,
     inside: Window,
-    bands: Sequence[Band],
+    parts: Sequence[_Part],
     room: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The same of a window that lies inside the image."""
+    shape = _count(parts), *inside.shape
+    size = math.prod(shape)
+    values = (np.empty(size, np.float32) if room is None else room[:size]).reshape(shape)
+    seen = np.ones(inside.shape, bool)
+    for part in parts:
+        own = [values[place] for place in part.places]
+        if part.factor == 1:
+            seen &= _direct(scene, inside, part, own)
+        else:
+            seen &= _averaged(scene, inside, part, own)
+    if scene.masks:
+        seen &= usable(scene, inside)
+    if not seen.all():
+        np.copyto(values, np.float32(0), where=~seen)
+    return values, seen
+
+
+def _averaged(
+    scene: Scene, inside: Window, part: _Part, values: Sequence[NDArray[np.float32]]
+) -> NDArray[np.bool_]:
+    """Means of a finer file's pixels, laid into ``values``, and where all of them are usable.
+
+    A part of a pixel is not the pixel: at a swath's edge the means of what is left would lean.
+    """
+    factor = part.factor
+    seen = np.empty(inside.shape, bool)
+    step = max(1, _LARGE_CHUNK // (inside.width * factor**2))
+    for top in range(inside.top, inside.bottom, step):
+        rows = replace(inside, top=top, bottom=min(inside.bottom, top + step))
+        fine = Window(*(factor * side for side in (rows.top, rows.left, rows.bottom, rows.right)))
+        there = fine.clipped(Window(0, 0, part.dataset.height, part.dataset.width))
+        wide = np.zeros((len(values), *fine.shape), np.float32)
+        known = np.zeros(fine.shape, bool)
+        place = there.within(fine)
+        own = [band[place] for band in wide]
+        known[place] = _direct(scene, there, part, own)
+        np.copyto(wide, np.float32(0), where=~known)
+        means, _ = block_means(wide, known, factor=factor)
+        strip = slice(rows.top - inside.top, rows.bottom - inside.top)
+        seen[strip] = known.reshape(rows.height, factor, rows.width, factor).all(axis=(1, 3))
+        for out, mean in zip(values, means, strict=True):
+            out[strip] = mean
+    return seen
+
+
+def _direct(
+    scene: Scene, inside: Window, part: _Part, values: Sequence[NDArray[np.float32]]
+) -> NDArray[np.bool_]:
+    """Physical values of a window of a file, laid into ``values``, and where they are usable."""
+    dataset, indexes = part.dataset, part.indexes
     corners = (inside.top, inside.left, inside.bottom, inside.right)
-    indexes = [band.index for band in bands]
-    raw = decode(dataset, indexes, corners, name=scene.name)
+    raw = decode(dataset, indexes, corners, name=part.name)
     seen = valid_pixels(raw, nodata=scene.nodata)
     if scene.alpha is not None:
-        alpha = decode(dataset, [scene.alpha.index], corners, name=scene.name)[0]
+        alpha = decode(dataset, [scene.alpha.index], corners, name=part.name)[0]
         seen &= alpha >= alpha.dtype.type(scene.alpha.opaque)
     if scene.has_mask and own_mask(dataset):
-        masks = decode(dataset, indexes, corners, name=scene.name, masks=True)
+        masks = decode(dataset, indexes, corners, name=part.name, masks=True)
         seen &= (masks != 0).all(axis=0)
     if scene.collar is not None:
         of = dict(zip((band.index for band in scene.bands), scene.collar.values, strict=True))
         own = [of[index] for index in indexes]
         seen &= ~in_collar(raw, scene.collar, values=own, top=inside.top, left=inside.left)
-    values = np.empty(raw.size, np.float32) if room is None else room[: raw.size]
-    values = values.reshape(raw.shape)
-    _physical(raw, bands, seen, values)
-    return values, seen
+    _physical(raw, part.bands, seen, values)
+    return seen
 
 
 def _physical(
     raw: NDArray[np.generic],
     bands: Sequence[Band],
     seen: NDArray[np.bool_],
-    values: NDArray[np.float32],
+    values: Sequence[NDArray[np.float32]],
 ) -> None:
-    """Physical values, 0 where invalid; clears ``seen`` where a value isn't fit for arithmetic."""
+    """Physical values; clears ``seen`` where a value isn't fit for arithmetic."""
     # What overflows or is no number lies under pixels that are invalid.
     with np.errstate(over="ignore", invalid="ignore"):
         for out, stored, band in zip(values, raw, bands, strict=True):
@@ -165,19 +256,18 @@ def _physical(
             wide = stored.astype(np.float64) * band.scale + band.offset
             seen &= np.abs(wide) <= HUGE
             out[...] = wide
-    if not seen.all():
-        np.copyto(values, np.float32(0), where=~seen)
 
 
 def _decimated(
-    dataset: Any, scene: Scene, window: Window, bands: Sequence[Band], *, factor: int
+    scene: Scene, window: Window, parts: Sequence[_Part], *, factor: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     rows, cols = _coarse_shape(window, factor)
-    data = np.zeros((len(bands), rows, cols), np.float32)
+    count = _count(parts)
+    data = np.zeros((count, rows, cols), np.float32)
     valid = np.zeros((rows, cols), bool)
-    chunk = _CHUNK if _fits(dataset, window) else _LARGE_CHUNK
+    chunk = _CHUNK if _fits(parts, window) else _LARGE_CHUNK
     step = max(1, chunk // (window.width * factor))
-    room = np.empty(len(bands) * min(step, rows) * factor * window.width, np.float32)
+    room = np.empty(count * min(step, rows) * factor * window.width, np.float32)
     for row in range(0, rows, step):
         stop = min(rows, row + step)
         top = window.top + row * factor
@@ -186,12 +276,15 @@ def _decimated(
         if part.clipped(scene.window).empty:
             continue
         data[:, row:stop], valid[row:stop] = block_means(
-            *_full(dataset, scene, part, bands, room), factor=factor
+            *_full(scene, part, parts, room), factor=factor
         )
     return data, valid
 
 
-def _fits(dataset: Any, window: Window) -> bool:
-    """Whether a row of the file's blocks stays in GDAL's cache until all of it has been read."""
-    stored = sum(np.dtype(dtype).itemsize for dtype in dataset.dtypes)
-    return bool(dataset.block_shapes[0][0] * window.width * stored <= _CACHED)
+def _fits(parts: Sequence[_Part], window: Window) -> bool:
+    """Whether a row of the files' blocks stays in GDAL's cache until all of it has been read."""
+    taken = 0
+    for part in parts:
+        stored = sum(np.dtype(dtype).itemsize for dtype in part.dataset.dtypes)
+        taken += part.dataset.block_shapes[0][0] * window.width * part.factor * stored
+    return taken <= _CACHED

@@ -1,4 +1,4 @@
-"""Opening: all that is known of an image before its pixels are read."""
+"""Opening: all that is known of an image, or of a product, before its pixels are read."""
 
 from __future__ import annotations
 
@@ -9,36 +9,51 @@ from typing import Any
 from imagery.bands import name_bands
 from imagery.env import gdal_messages, open_raster
 from imagery.errors import InputError, UsageError
-from imagery.metadata import Metadata, overlap, parse_date, read_metadata
+from imagery.metadata import (
+    Metadata,
+    number_of,
+    overlap,
+    parse_date,
+    read_metadata,
+    read_metadata_file,
+)
 from imagery.options import ReadOptions, SceneOptions
+from imagery.products import Image, Product, find_product
 from imagery.read._georeference import geobox_of
+from imagery.read._header import check_header, check_pixels, reader_cautions, sound_scaling
+from imagery.read._product import dtype_of, laid_out, nodata_of, read_headers, usual_bands
 from imagery.read._validity import find_alpha, find_marks
 from imagery.record import Caution, sha256_of
 from imagery.scene import Acquisition, Alpha, Band, Fact, InputFile, Role, Scene
 
-DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _COLOUR_DRIVERS = ("PNG", "JPEG", "WEBP")
-_HARMLESS = ("ascending order", "Photometric type-related", "Unknown field with tag")
-"""Words of GDAL's on untidy tags, which decide nothing here."""
-
 _DOMAINS = ("", "IMAGERY", "IMD", "IMAGE_STRUCTURE")
 
 
 def open_scene(
-    path: Path, *, role: Role, scene_options: SceneOptions, read_options: ReadOptions
+    path: Path,
+    *,
+    role: Role,
+    scene_options: SceneOptions,
+    read_options: ReadOptions,
+    hashes: bool = True,
 ) -> Scene:
     """Open an image and understand it, or refuse it in one line.
 
     Parameters
     ----------
     path
-        A GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file.
+        A GeoTIFF, COG, JPEG 2000, PNG, JPEG or WebP file; or a product of several files as one
+        image (see ``docs/products.md``): its folder, or its own metadata file.
     role
         Which of the two scenes it is; errors name this one's options.
     scene_options
         What the user says of this scene; it wins over what the file says.
     read_options
         What the user says of both.
+    hashes
+        Whether the files are hashed, for which each is read whole; else ``Scene.files`` has empty
+        ones.
 
     Returns
     -------
@@ -51,32 +66,49 @@ def open_scene(
         If there is no such file.
     InputError
         If the file is unreadable, has no pixels to compare (palette, complex values), or doesn't
-        say where on the Earth it lies.
+        say where on the Earth it lies; or if a folder holds nothing that is one image.
     UsageError
         If an option is wrong in itself or contradicts the file.
 
     Notes
     -----
     Reads the header and the sidecars; pixels only, and sampled, where a band is tagged alpha and
-    where nothing marks missing pixels, to look for an untagged border.
+    where nothing marks missing pixels, to look for an untagged border.  Of a
+    product, the headers of all its bands.
     """
+    found = find_product(path)
+    if isinstance(found, Product):
+        return _open_product(found, role, scene_options, read_options, hashes=hashes)
+    return _open_image(found, role, scene_options, read_options, hashes=hashes)
+
+
+def _open_image(
+    image: Image,
+    role: Role,
+    scene_options: SceneOptions,
+    read_options: ReadOptions,
+    *,
+    hashes: bool,
+) -> Scene:
+    path = image.path
     given = _given_acquisition(scene_options, role=role)
     with gdal_messages() as said, open_raster(path) as dataset:
-        _check_header(said, name=path.name)
-        _check_pixels(dataset, name=path.name)
+        check_header(said, name=path.name)
+        check_pixels(dataset, name=path.name)
         geobox = geobox_of(dataset, name=path.name, options=read_options)
-        metadata = read_metadata(path, {ns: _tags(dataset, ns) for ns in _DOMAINS})
+        tags = {ns: _tags(dataset, ns) for ns in _DOMAINS}
+        metadata = _with_files(read_metadata(path, tags), image.metadata)
         alpha, cautions = find_alpha(dataset, name=path.name)
         every, more = _bands(dataset, metadata, alpha=alpha, name=path.name)
-        bands = _chosen(every, scene_options, read_options, role=role, name=path.name)
+        bands = _chosen(every, every, scene_options, read_options, role=role, name=path.name)
         marks = find_marks(dataset, bands, name=path.name, alpha=alpha, given=read_options.nodata)
         sidecars = [Path(file) for file in dataset.files[1:]] + list(metadata.files)
         driver, dtype = str(dataset.driver), str(dataset.dtypes[bands[0].index - 1])
         display_product = _is_display_product(dataset, bands)
         pages = _page_caution(dataset, name=path.name)
-    reader = _reader_cautions(said, name=path.name)
+    reader = reader_cautions(said, name=path.name)
     acquisition, dates = _acquisition(given, metadata, name=path.name)
-    facts = {**metadata.facts, **_given_facts(scene_options, role=role)}
+    facts = _facts(metadata, scene_options, role=role)
     return Scene(
         path=path,
         role=role,
@@ -92,57 +124,74 @@ def open_scene(
         acquisition=acquisition,
         facts=facts,
         simulated=metadata.simulated,
-        files=_files(path, sidecars),
+        files=_files(path.name, [path, *sidecars], hashes=hashes),
         cautions=(*pages, *reader, *cautions, *more, *marks.cautions, *metadata.cautions, *dates),
     )
 
 
-def _check_header(said: Sequence[str], *, name: str) -> None:
-    """Refuse a file whose tags reach beyond its end: GDAL goes on as if they weren't there."""
-    for message in said:
-        if "IO error" in message:
-            raise InputError(
-                f"{name}: damaged or cut off: its header can't be read whole",
-                found=message.removeprefix(f"{name}: ")[:200],
-                needed="a whole file",
-            )
-
-
-def _reader_cautions(said: Sequence[str], *, name: str) -> tuple[Caution, ...]:
-    told = [
-        " ".join(message.removeprefix(f"{name}: ").split())[:200]
-        for message in dict.fromkeys(said)
-        if not any(harmless in message for harmless in _HARMLESS)
-    ]
-    return tuple(
-        Caution("reader-message", f"{name}: the library that reads it says: {text}")
-        for text in told[:3]
+def _open_product(
+    product: Product,
+    role: Role,
+    scene_options: SceneOptions,
+    read_options: ReadOptions,
+    *,
+    hashes: bool,
+) -> Scene:
+    name = product.path.name
+    given = _given_acquisition(scene_options, role=role)
+    every = read_headers(product, options=read_options)
+    chosen = _chosen(
+        tuple(header.band for header in every),
+        usual_bands(every),
+        scene_options,
+        read_options,
+        role=role,
+        name=name,
+    )
+    geobox, bands = laid_out(product, every, chosen)
+    headers = [header for band in bands for header in every if header.band.index == band.index]
+    nodata, cautions = nodata_of(product, headers, given=read_options.nodata)
+    metadata = _with_files(
+        read_metadata(headers[0].layer.path, {"": headers[0].tags}), product.metadata
+    )
+    if product.path.is_dir():  # its name may tell what those of its files don't
+        metadata = metadata.filled_by(read_metadata(product.path, {}))
+    acquisition, dates = _acquisition(given, metadata, name=name)
+    images = [file for h in headers for file in (h.layer.path, *h.sidecars)]
+    return Scene(
+        path=product.path,
+        role=role,
+        geobox=geobox,
+        driver=headers[0].driver,
+        dtype=dtype_of(headers, bands),
+        bands=bands,
+        nodata=nodata,
+        has_mask=any(header.mask for header in headers),
+        alpha=None,
+        collar=None,
+        display_product=False,
+        acquisition=acquisition,
+        facts=_facts(metadata, scene_options, role=role),
+        simulated=metadata.simulated,
+        files=_files(name, [*product.metadata, *images, *metadata.files], hashes=hashes),
+        cautions=(
+            *product.cautions,
+            *(caution for header in headers for caution in header.cautions),
+            *cautions,
+            *metadata.cautions,
+            *dates,
+        ),
     )
 
 
-def _check_pixels(dataset: Any, *, name: str) -> None:
-    from rasterio.enums import ColorInterp
-
-    if dataset.count == 0 or dataset.width == 0 or dataset.height == 0:
-        raise InputError(
-            f"{name}: has no pixels",
-            found=f"{dataset.count} bands of {dataset.height} x {dataset.width} px",
-            needed="at least one band and one pixel",
-        )
-    unfit = [dtype for dtype in dataset.dtypes if dtype not in DTYPES]
-    if unfit:
-        kind = "complex" if unfit[0].startswith("complex") else unfit[0]
-        raise InputError(
-            f"{name}: its pixels are {kind} numbers, which this program doesn't compare",
-            found=unfit[0],
-            needed="one of " + ", ".join(DTYPES),
-        )
-    if ColorInterp.palette in dataset.colorinterp:
-        raise InputError(
-            f"{name}: is a palette image, whose numbers are places in a table of colours",
-            found="a colour table",
-            needed="RGB, which 'gdal_translate -expand rgb' makes of it",
-        )
+def _with_files(metadata: Metadata, files: Sequence[Path]) -> Metadata:
+    """Metadata, with those of files that weren't found from the image's name before them."""
+    read = {file.absolute() for file in metadata.files}
+    for file in reversed(files):
+        said = None if file.absolute() in read else read_metadata_file(file)
+        if said is not None:
+            metadata = said.filled_by(metadata)
+    return metadata
 
 
 def _tags(dataset: Any, domain: str) -> Mapping[str, str]:
@@ -169,17 +218,13 @@ def _bands(
         platform=None if platform is None else str(platform.value),
         product=metadata.bands,
     )
-    bands, cautions = [], []
+    bands: list[Band] = []
+    cautions: list[Caution] = []
     for i, (canonical, source) in zip(kept, names, strict=True):
-        scale, offset = float(dataset.scales[i]), float(dataset.offsets[i])
-        if not (0 < abs(scale) < 1e30 and abs(offset) < 1e30):  # False for NaN
-            cautions.append(
-                Caution(
-                    "scale-ignored",
-                    f"{name}: band {i + 1}'s scale {scale:g} and offset {offset:g} are left out.",
-                )
-            )
-            scale, offset = 1.0, 0.0
+        scale, offset, ignored = sound_scaling(
+            float(dataset.scales[i]), float(dataset.offsets[i]), name=name, band=f"band {i + 1}"
+        )
+        cautions += ignored
         bands.append(
             Band(
                 index=i + 1,
@@ -195,18 +240,19 @@ def _bands(
 
 def _chosen(
     bands: tuple[Band, ...],
+    usual: tuple[Band, ...],
     scene_options: SceneOptions,
     read_options: ReadOptions,
     *,
     role: Role,
     name: str,
 ) -> tuple[Band, ...]:
-    """The bands that the user names, in this order, or all."""
+    """The bands that the user names, in this order, or the usual ones."""
     text, option = scene_options.bands, f"--{role}-bands"
     if text is None:
         text, option = read_options.bands, "--bands"
     if text is None:
-        return bands
+        return usual
     chosen: list[Band] = []
     for word in (part.strip() for part in text.split(",")):
         band = _find(bands, word)
@@ -283,25 +329,61 @@ def _acquisition(
     return own, ()
 
 
+def _facts(metadata: Metadata, options: SceneOptions, *, role: Role) -> dict[str, Fact]:
+    """What is known of the passage, the user's word first."""
+    given = _given_facts(options, role=role)
+    # The files' incidence angle belongs to their view, not to the user's.
+    other = {"view:incidence_angle"} if options.view is not None else set()
+    return {name: fact for name, fact in metadata.facts.items() if name not in other} | given
+
+
 def _given_facts(options: SceneOptions, *, role: Role) -> dict[str, Fact]:
     """What the user says of the scene, which wins over what its files say."""
-    given = {"credit": options.credit, "license": options.license}
+    given: dict[str, tuple[str | float | None, str]] = {
+        "credit": (options.credit, "credit"),
+        "license": (options.license, "license"),
+    }
+    if options.sun is not None:
+        azimuth, elevation = _angles(options.sun, option=f"--{role}-sun", least=-90)
+        given["view:sun_azimuth"] = (azimuth, "sun")
+        given["view:sun_elevation"] = (elevation, "sun")
+    if options.view is not None:
+        azimuth, off_nadir = _angles(options.view, option=f"--{role}-view", least=0)
+        given["view:azimuth"] = (azimuth, "view")
+        given["view:off_nadir"] = (off_nadir, "view")
     return {
-        name: Fact(value, f"option --{role}-{name}")
-        for name, value in given.items()
+        name: Fact(value, f"option --{role}-{option}")
+        for name, (value, option) in given.items()
         if value is not None
     }
 
 
-def _files(path: Path, sidecars: Sequence[Path]) -> tuple[InputFile, ...]:
-    """The image, then each sidecar once, with what proves which bytes were read."""
+def _angles(text: str, *, option: str, least: float) -> tuple[float, float]:
+    """An azimuth from 0 to 360° and an angle from ``least`` to 90°."""
+    parts = text.split(",")
+    azimuth, angle = (number_of(part) for part in parts) if len(parts) == 2 else (None, None)
+    if azimuth is not None and angle is not None:
+        in_bounds = 0 <= azimuth <= 360 and least <= angle <= 90  # False for NaN
+        if in_bounds:
+            return azimuth, angle
+    raise UsageError(
+        f"{option}: not an azimuth and an angle",
+        found=text[:100],
+        needed=f"two numbers with a comma, from 0 to 360 and from {least:g} to 90 degrees",
+        option=option,
+    )
+
+
+def _files(name: str, paths: Sequence[Path], *, hashes: bool) -> tuple[InputFile, ...]:
+    """Each file that was read once, the first one first, with what proves which bytes they held."""
     files = []
-    for file in dict.fromkeys([path.absolute(), *(s.absolute() for s in sidecars)]):
+    for file in dict.fromkeys(path.absolute() for path in paths):
         try:
-            files.append(InputFile(file.name, sha256_of(file), file.stat().st_size))
+            digest = sha256_of(file) if hashes else ""
+            files.append(InputFile(file.name, digest, file.stat().st_size))
         except OSError as error:
             raise InputError(
-                f"{path.name}: {file.name} cannot be read",
+                f"{name}: {file.name} cannot be read",
                 found=error.strerror or str(error),
                 needed="the image and what lies beside it, whole",
             ) from error

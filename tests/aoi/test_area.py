@@ -217,6 +217,15 @@ BAD_FILES = {
     ),
     "range": ([shapely.box(100, 95, 101, 96)], r"the coordinates are out of range"),
     "antimeridian": ([shapely.box(179, 0, 181, 1)], r"across the antimeridian"),
+    "pole": (
+        [shapely.Polygon([(-180, 80), (-60, 80), (60, 80), (180, 80), (180, 90), (-180, 90)])],
+        r"around a pole",
+    ),
+    "around": ([shapely.Polygon([(-120, 80), (0, 70), (120, 80)])], r"around a pole"),
+    "beyond": ([shapely.box(190, 0, 191, 1)], r"beyond 180 degrees .*subtract 360"),
+    "beyond-west": ([shapely.box(-191, 0, -190, 1)], r"beyond 180 degrees .*add 360"),
+    "wide": ([shapely.box(-100, 0, 100, 1)], r"across the antimeridian"),
+    "naive": ([shapely.box(-179, 0, 179, 1)], r"across the antimeridian"),
     "split": (
         [shapely.box(179, 0, 180, 1), shapely.box(-180, 0, -179, 1)],
         r"across the antimeridian",
@@ -312,7 +321,7 @@ class TestWhatIsRefused:
         with pytest.raises(InputError, match="its layers have different CRS"):
             load_area(str(path))
 
-    @pytest.mark.parametrize("name", ["a.vrt", "a.gml", "a.zip", "a.kmz", "a.csv"])
+    @pytest.mark.parametrize("name", ["a.vrt", "a.gml", "a.7z", "a.csv"])
     def test_other_formats(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_text("x")
         with pytest.raises(InputError, match=r"not a format .* GeoJSON"):
@@ -372,6 +381,9 @@ class TestWhatIsRefused:
             ("179,0,-179,1", "antimeridian"),
             ("179,0,181,1", "antimeridian"),
             ("-200,0,10,1", "antimeridian"),
+            ("190,0,191,1", "beyond 180 degrees .*subtract 360"),
+            ("-180,60,180,90", "around a pole"),
+            ("-180,-10,180,10", "antimeridian"),
         ],
     )
     def test_bounds_out_of_range(self, text: str, message: str) -> None:

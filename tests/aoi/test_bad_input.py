@@ -68,7 +68,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     # files
     "missing file": (("gone.tif", "a.tif"), 3, ("gone.tif: no such file", "GeoTIFF")),
     "missing folder": ((f"{NOWHERE}/gone.tif", "a.tif"), 3, ("gone.tif", "not even its folder")),
-    "folder": (("sub", "a.tif"), 3, ("sub: is a folder", "GeoTIFF")),
+    "folder": (("sub", "a.tif"), 3, ("sub: is a folder without an image", "an image")),
     "not a raster": (("text.tif", "a.tif"), 3, ("text.tif", "b'hello th'")),
     "empty file": (("a.tif", "empty.tif"), 3, ("empty.tif", "an empty file")),
     "pixels cut off": (("cut.tif", "a.tif"), 3, ("cut.tif", "damaged or cut off", "a whole file")),
@@ -111,7 +111,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "no such place": (
         (*PAIR, "--aoi", "kim-il-song"),
         3,
-        ("'kim-il-song'", "kim-il-sung-square?", "option: --aoi"),
+        ("'kim-il-song'", "did you mean kim-il-sung-square", "option: --aoi"),
     ),
     "three bounds": ((*PAIR, "--aoi", "1,2,3"), 2, ("four numbers", "found: 1,2,3", "--aoi")),
     # options

@@ -25,7 +25,10 @@ from aoi.options import AreaOptions, ProductOptions
 from imagery.errors import AlignmentError, TwopassError
 from imagery.options import DetectOptions, EngineOptions
 
-COMMANDS = ("align", "aoi", "demo", "detect", "methods", "report")
+COMMANDS = (
+    *("align", "aoi", "archive", "demo", "detect", "fetch", "inspect", "methods", "report"),
+    "search",
+)
 Captured = pytest.CaptureFixture[str]
 
 
@@ -121,7 +124,6 @@ class TestUsage:
             (["report"], "CASE"),
             (["demo", "--seed", "-1"], "option: --seed"),
             (["methods", "extra"], "extra"),
-            (["aoi", "show", "nowhere"], "one of kim-il-sung-square"),
         ],
     )
     def test_a_slip_is_one_line(self, arguments: list[str], word: str, capsys: Captured) -> None:

@@ -240,6 +240,17 @@ class TestTheArea:
         assert frame["flags"].sort_index().tolist() == ["EDGE", "EDGE", "EDGE", ""]
         assert set(frame.untested) == {",".join(UNTESTED)}
 
+    def test_clouds(self) -> None:
+        ids = np.zeros(self.geobox.shape, dtype=np.int32)
+        ids[0:4, 10:14], ids[20:24, 20:24], ids[40:44, 40:44] = 1, 2, 3
+        frame = described(ids, self.geobox, cloudy={1, 2})
+        assert frame["flags"].sort_index().tolist() == ["EDGE,CLOUD", "CLOUD", ""]
+        untested = ",".join(flag for flag in UNTESTED if flag != "CLOUD")
+        assert set(frame.untested) == {untested}
+        nowhere = described(ids, self.geobox, cloudy=())
+        assert nowhere["flags"].sort_index().tolist() == ["EDGE", "", ""]
+        assert set(nowhere.untested) == {untested}
+
     def test_smaller_than_a_pixel(self) -> None:
         ids = np.zeros(self.geobox.shape, dtype=np.int32)
         ids[10:14, 10:14] = 1
@@ -461,6 +472,7 @@ class TestTheRest:
                 "after": SimpleNamespace(acquisition=TestNames.after),
             },
             alignment=SimpleNamespace(residual=SimpleNamespace(ce90=0.4)),
+            clouds=SimpleNamespace(tested=False),
         )
         area = area_from_overlap(geobox)
         frame = describe(regions_of(ids, geobox), found, area)  # type: ignore[arg-type]

@@ -398,7 +398,8 @@ class TestKept:
         path.with_suffix(".json").write_text(
             '{"type": "Feature", "stac_version": "1.0.0", "id": "t", "geometry": null, '
             '"links": [], "assets": {}, "properties": {"datetime": "2024-06-06T02:10:11Z", '
-            '"platform": "worldview-2", "attribution": "A. Maker", "license": "CC-BY-4.0"}}',
+            '"platform": "worldview-2", "attribution": "A. Maker", "license": "CC-BY-4.0", '
+            '"view:sun_elevation": 61.2}}',
             encoding="utf-8",
         )
         with moved(path, HALF, tmp_path / "o.tif") as found:
@@ -406,6 +407,7 @@ class TestKept:
         assert str(said.acquisition) == "2024-06-06 02:10 UTC"
         texts = [said.facts[name].value for name in ("platform", "credit", "license")]
         assert texts == ["worldview-2", "A. Maker", "CC-BY-4.0"]
+        assert said.facts["view:sun_elevation"].value == 61.2
 
     def test_a_collar_that_nothing_tags_is_masked(self, tmp_path: Path) -> None:
         values = random("uint8", bands=3)

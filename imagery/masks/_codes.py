@@ -57,7 +57,6 @@ def _marked(shape: tuple[int, ...], *marks: tuple[NDArray[np.bool_], int]) -> Re
 
 def _any(codes: Codes, *bits: int) -> NDArray[np.bool_]:
     """Where any of the bits is set."""
-    # A file of 8 bits may hold such codes too, and can't be compared with the higher ones.
     return np.asarray((codes.astype(np.int64) & sum(1 << bit for bit in bits)) != 0)
 
 

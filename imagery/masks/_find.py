@@ -203,6 +203,9 @@ def _wrong(dataset: Any, place: _Place, scene: Scene) -> str:
     dtype = str(dataset.dtypes[index - 1])
     if np.dtype(dtype).kind not in "iu":
         return f"{kind.title} has whole numbers, not {dtype}"
+    if np.dtype(dtype).itemsize == 1 and kind.largest > 255:
+        # Stretched to 8 bits with the image's other bands, its codes are no codes any more.
+        return f"{kind.title} has codes of 16 bits, not {dtype}"
     if (dataset.crs is None) != (scene.geobox.crs is None):
         return "it has a CRS and the image has none" if dataset.crs else "it has no CRS"
     if dataset.crs is None and dataset.shape != tuple(scene.geobox.shape):

@@ -191,7 +191,7 @@ class TestFinding:
         self, write_tif: WriteTif, name: str, mask: str, kind: str
     ) -> None:
         scene = image(write_tif, name)
-        codes = np.full((60, 60), 4, np.uint8)
+        codes = np.full((60, 60), 4, np.uint16 if KINDS[kind].largest > 255 else np.uint8)
         path = beside(write_tif, scene, mask, codes)
         found, cautions = find_masks(scene)
         assert [(m.kind, m.path) for m in found] == [(kind, path)]
@@ -292,6 +292,13 @@ class TestFinding:
         assert caution.code == "mask-ignored"
         assert why in caution.message
         assert caution.message.startswith("a_20240606_SCL.tif")
+
+    def test_codes_that_were_stretched_to_8_bits_are_left_out(self, write_tif: WriteTif) -> None:
+        pixels = np.full((2, 20, 20), 82, np.uint8)
+        path = write_tif(pixels, "x.tif", descriptions=("red", "QA_PIXEL"))
+        found, (caution,) = find_masks(opened(path, bands="red", date="2024-06-06"))
+        assert found == ()
+        assert "codes of 16 bits, not uint8" in caution.message
 
     def test_a_text_by_a_masks_name_is_left_out(self, write_tif: WriteTif) -> None:
         scene = image(write_tif, "a_20240606.tif")

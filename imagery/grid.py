@@ -241,6 +241,10 @@ def check_overlap(before: Scene, after: Scene) -> None:
     )
 
 
+def _metres(length: float) -> str:
+    return f"{length:,.0f}" if length >= 100 else f"{length:.3g}"
+
+
 def same_lattice(source: GeoBox, grid: GeoBox) -> tuple[int, int] | str:
     """The whole-pixel offset (rows, cols) of ``source`` on ``grid``, or why there is none.
 
@@ -258,8 +262,9 @@ def same_lattice(source: GeoBox, grid: GeoBox) -> tuple[int, int] | str:
         abs(link.a - 1) * cols, abs(link.b) * rows, abs(link.d) * cols, abs(link.e - 1) * rows
     )
     if skew > 1e-3:
-        if abs(math.sqrt(abs(link.determinant)) - 1) > 1e-6:
-            return f"pixels {math.sqrt(abs(link.determinant)):.4g} times as large"
+        ratio = math.sqrt(abs(link.determinant))
+        if abs(ratio - 1) > 1e-6:
+            return f"pixels {ratio:.{4 if abs(ratio - 1) > 1e-3 else 7}g} times as large"
         return "rotated or flipped against the grid"
     row, col = round(link.f), round(link.c)
     if abs(link.f - row) > 1e-3 or abs(link.c - col) > 1e-3:
@@ -288,8 +293,8 @@ def _choose_grid(
     if ratio > LARGEST_RATIO and options.resolution is None and options.grid == "coarser":
         raise InputError(
             f"{scenes[finer].name} is {ratio:.1f} times finer than {scenes[coarser].name}: "
-            f"on a common grid nothing under {3 * sizes[coarser]:.3g} m can be seen",
-            found=f"{sizes[finer]:.3g} m against {sizes[coarser]:.3g} m a pixel",
+            f"on a common grid nothing under {_metres(3 * sizes[coarser])} m can be seen",
+            found=f"{_metres(sizes[finer])} m against {_metres(sizes[coarser])} m a pixel",
             needed=f"a ratio up to {LARGEST_RATIO:g}, or your word that this is meant",
             option=f"--resolution {sizes[coarser]:.3g}",
         )

@@ -30,7 +30,7 @@ VALID_BITS: Mapping[int, str] = {
     CLOUD_BEFORE: "cloud or its shadow in the earlier image",
     CLOUD_AFTER: "cloud or its shadow in the later image",
     BLINDED: "saturated in both images",
-    LEFT_OUT: "masked by the user",
+    LEFT_OUT: "left out by the user",
 }
 """Why a pixel was not observed; several may hold.  0 is a pixel that was."""
 

@@ -81,6 +81,7 @@ def case_record(
             "sites": int(changes["site"].nunique()),
             "polygons": len(changes),
             "area_m2": float(changes["area_m2"].sum()),
+            "area_in_aoi_m2": float(changes["area_in_aoi_m2"].sum()),
             "threshold": found.cut.value,
             "threshold_rule": found.cut.rule,
             "method": options["detect"]["difference"]["method"],
@@ -194,6 +195,7 @@ def _scene(scene: Scene, found: ChangeMap) -> dict[str, Any]:
     labels = {band.index: band.label for band in scene.bands}
     crs = scene.geobox.crs
     return {
+        "name": scene.name,
         "file": image.name,
         "sha256": image.sha256,
         "size": image.size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +164,7 @@ def fetch(
     files see which part is read, when, and from which IP address.  A fetch that was cut goes on
     when it is run again.
     """
+    from aoi.cli._finding_words import pasted
     from aoi.cli._show import Shown
     from aoi.finding.fetch import fetch_item
     from aoi.finding.item import read_item
@@ -203,7 +205,8 @@ def fetch(
         if one.mask is not None:
             lines.append(f"{'mask':10} {one.mask}")
     if len(got) == 2:
-        lines.append(f"next       twopass detect {got[0].image} {got[1].image} --aoi ...")
+        images = " ".join(shlex.quote(str(one.image)) for one in got)
+        lines.append(f"next       twopass detect {images} --aoi {pasted(area, aoi)}")
     scenes = [
         {
             "image": str(one.image),
@@ -236,6 +239,7 @@ def add(
     quiet: bool,
 ) -> None:
     """Add images, products, folders of them, or STAC items; what is there already is renewed."""
+    from aoi.cli._finding_words import added_lines
     from aoi.cli._show import Shown
     from aoi.finding.add import add_to_archive
 
@@ -244,18 +248,16 @@ def add(
         told = add_to_archive(
             paths, own_archive(archive_file), checksum=checksum, progress=progress
         )
-    lines = [f"archive    {told.added} added, {told.renewed} renewed"]
-    lines += [f"undated    {one_line(name)}: found only with --undated" for name in told.undated]
-    lines += [f"skipped    {one_line(name)}: {one_line(why)}" for name, why in told.skipped]
     shown.lines(
         {
             "status": "added",
             "added": told.added,
             "renewed": told.renewed,
             "undated": told.undated,
+            "masks": told.masks,
             "skipped": [{"name": name, "why": why} for name, why in told.skipped],
         },
-        lines,
+        added_lines(told),
     )
 
 
@@ -265,27 +267,15 @@ def add(
 @_QUIET
 def list_archive(archive_file: Path | None, as_json: bool, quiet: bool) -> None:
     """List every scene of the archive."""
+    from aoi.cli._finding_words import listed, listed_lines
     from aoi.cli._show import Shown
     from aoi.finding.archive import every_item
     from aoi.finding.item import read_items
 
     items, _ = read_items(every_item(own_archive(archive_file)))
     items = tuple(sorted(items, key=lambda item: (str(item.acquisition), item.id)))
-    lines = [
-        f"{item.acquisition!s:20} {one_line(item.id)}  {item.text('platform')}".rstrip()
-        for item in items
-    ]
-    scenes = [
-        {
-            "id": item.id,
-            "date": str(item.acquisition),
-            "platform": item.text("platform") or None,
-            "bbox": [round(side, 6) for side in item.footprint.bounds],
-        }
-        for item in items
-    ]
     shown = Shown(as_json=as_json, quiet=quiet)
-    shown.lines({"status": "listed", "scenes": scenes}, [*lines, f"{len(items)} scenes"])
+    shown.lines({"status": "listed", "scenes": list(map(listed, items))}, listed_lines(items))
 
 
 @archive.command("search")
@@ -310,15 +300,18 @@ def remove(ids: tuple[str, ...], archive_file: Path | None, as_json: bool, quiet
     from aoi.cli._show import Shown
     from aoi.finding.archive import take_out
 
-    gone = take_out(own_archive(archive_file), ids)
+    gone, lacking = take_out(own_archive(archive_file), ids)
     if not gone:
         raise UsageError(
-            "no such scene in the archive",
-            found=", ".join(ids)[:200],
+            "nothing was removed: no such scene in the archive",
+            found=", ".join(lacking)[:200],
             needed="ids that twopass archive list shows",
         )
     shown = Shown(as_json=as_json, quiet=quiet)
-    shown.lines({"status": "removed", "removed": gone}, [f"archive    {gone} removed"])
+    shown.lines(
+        {"status": "removed", "removed": gone, "not_there": lacking},
+        [f"archive    {gone} removed", *(f"not there  {one_line(name)}" for name in lacking)],
+    )
 
 
 def _run_search(
@@ -347,9 +340,17 @@ def _run_search(
     if not any(dates.values()) and not undated:
         raise UsageError("a search needs a date", needed="--before, --after or both",
                          option="--before")  # fmt: skip
+    asked = source_named(source, archive=own_archive(archive_file))
+    if pad and isinstance(asked, Path):
+        raise UsageError(
+            "--pad has no meaning for an archive",
+            found="a search that nobody is asked for",
+            needed="--source of a STAC API, or no --pad",
+            option="--pad",
+        )
     found = search(
         area,
-        source=source_named(source, archive=own_archive(archive_file)),
+        source=asked,
         before=dates["before"],
         after=dates["after"],
         collections=_words(values["collections"]),
@@ -361,13 +362,15 @@ def _run_search(
     limit = values["limit"]
     if values["out"] is not None:
         write_search(found, values["out"], limit=limit)
-    if values["quicklook"] is not None:
+    some = bool(found.pairs or (found.single and found.before))
+    if values["quicklook"] is not None and some:
         from aoi.finding.quicklook import draw_quicklook
 
         draw_quicklook(found, values["quicklook"])
     shown = Shown(as_json=as_json, quiet=quiet)
-    files = {key: str(values[key]) for key in ("out", "quicklook") if values[key] is not None}
-    status = "found" if found.pairs or (found.single and found.before) else "nothing-found"
+    written = ("out", "quicklook") if some else ("out",)
+    files = {key: str(values[key]) for key in written if values[key] is not None}
+    status = "found" if some else "nothing-found"
     shown.lines({"status": status, **told(found, limit=limit), "files": files},
                 search_lines(found, limit=limit))  # fmt: skip
 

@@ -38,7 +38,7 @@ def run_inspect(
     options: ReadOptions,
     shown: Shown,
 ) -> int:
-    """Tell what files are; the exit status is 3 where any of them can't be used."""
+    """Tell what files are; the exit status is 3 where one, or the pair, can't be used."""
     if not files:
         raise UsageError("nothing to inspect", needed="an image, a folder or a metadata file")
     area = None
@@ -58,14 +58,18 @@ def run_inspect(
                 click.echo(f"twopass: {one_line(str(one.refusal))}", err=True)
             else:
                 _tell(shown, file_rows(one, roles=roles, hashes=hashes))
-        pair = inspect_pair(*found) if paired else None
+        pair = inspect_pair(*found, area=area) if paired else None
         if pair is not None and not any(one.refusal for one in found):
             _tell(shown, pair_rows(pair, *found))
+            if pair.refusal is not None and not shown.talks:
+                # Its row isn't shown, and a status of 3 wants a reason.
+                click.echo(f"twopass: {one_line(str(pair.refusal))}", err=True)
         if quicklook is not None:
             scenes = [one.scene for one in found if one.scene is not None]
             for path in write_quicklooks(scenes, quicklook):
                 shown.note(f"{'quicklook':20} {one_line(str(path))}")
-    status = InputError.exit_status if any(one.refusal for one in found) else 0
+    refused = any(one.refusal for one in found) or (pair is not None and pair.refusal is not None)
+    status = InputError.exit_status if refused else 0
     if shown.as_json:
         told = None if pair is None else pair_values(pair, *found)
         whole = {"status": "inspected", "exit_status": status, "files": values, "pair": told}

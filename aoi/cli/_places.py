@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 _CRS = click.option("--crs", metavar="CRS", help='CRS of a file that has none ("EPSG:32651").')
+# Longitudes of half the Earth begin with a minus, as options do.
+_MINUS = {"ignore_unknown_options": True}
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace what is there of that name.")
 _NAME = click.option("--name-local", metavar="TEXT", help="Its name in its own script.")
+
+
+def _no_option(_context: click.Context, _argument: click.Parameter, text: str) -> str:
+    """An area, which begins with a minus only where a number follows."""
+    if text.startswith("-") and not text[1:2].isdigit() and text[1:2] != ".":
+        raise click.NoSuchOption(text)
+    return text
 
 
 @click.group()
@@ -49,8 +58,8 @@ def list_places(as_json: bool) -> None:
     Shown(as_json=as_json, quiet=False).lines(told, lines)
 
 
-@aoi.command("show", short_help="Tell what is known of a place or area.")
-@click.argument("area")
+@aoi.command("show", short_help="Tell what is known of a place or area.", context_settings=_MINUS)
+@click.argument("area", callback=_no_option)
 @_CRS
 @_JSON
 def show_place(area: str, crs: str | None, as_json: bool) -> None:
@@ -67,8 +76,8 @@ def show_place(area: str, crs: str | None, as_json: bool) -> None:
     Shown(as_json=as_json, quiet=False).lines({"status": "shown"} | told, _profile_lines(told))
 
 
-@aoi.command("add", short_help="Keep an area as a place of one's own.")
-@click.argument("area")
+@aoi.command("add", short_help="Keep an area as a place of one's own.", context_settings=_MINUS)
+@click.argument("area", callback=_no_option)
 @click.option("--name", metavar="TEXT", required=True, help="The name that --aoi then takes.")
 @_NAME
 @click.option("--kind", metavar="TEXT", default="", help='What it is, such as "airport".')

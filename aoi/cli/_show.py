@@ -136,7 +136,7 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
     lines.append(f"area       {one_line(result['area']['name'])}")
     for role in ("before", "after"):
         scene = result["scenes"][role]
-        text = f"{one_line(scene['file'])}, {words.date(scene) or 'date unknown'}"
+        text = f"{one_line(scene['name'])}, {words.date(scene) or 'date unknown'}"
         lines.append(f"{role:10} {text}")
     lines.append(f"observed   {seen}")
     lines += _alignment_lines(result["alignment"])
@@ -144,7 +144,7 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"changes    {words.count(changes['sites'], 'site')}, "
             f"{words.count(changes['polygons'], 'outline')}, "
-            f"{words.area(changes['area_m2'])}; {changes['calibration']}"
+            f"{words.outlined(result)}; {changes['calibration']}"
         )
     else:
         lines.append(f"changes    none found in the {seen}")

@@ -128,17 +128,18 @@ def put(path: Path, items: Sequence[Item]) -> int:
     return renewed
 
 
-def take_out(path: Path, ids: Iterable[str]) -> int:
-    """Take items out of an archive by their id; returns how many."""
+def take_out(path: Path, ids: Iterable[str]) -> tuple[int, tuple[str, ...]]:
+    """Take items out of an archive by their id; returns how many, and the ids that aren't there."""
     import pyarrow as pa
 
     wanted = set(ids)
     with _locked(path):
         table = _opened(path).read()
-        stay = np.array([name not in wanted for name in table["id"].to_pylist()], bool)
+        names = table["id"].to_pylist()
+        stay = np.array([name not in wanted for name in names], bool)
         if not stay.all():
             _write(path, table.filter(pa.array(stay)))
-    return int((~stay).sum())
+    return int((~stay).sum()), tuple(sorted(wanted - set(names)))
 
 
 def _columns(file: Any) -> list[str] | None:

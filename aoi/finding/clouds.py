@@ -42,14 +42,17 @@ def clouds_over(
     Returns
     -------
     (shares, cautions)
-        By collection and id, where there is a mask; a caution where one can't be read.
+        By collection and id, where there is a mask; cautions where there is none, or it can't be
+        read.
     """
     shares: dict[tuple[str, str], float] = {}
     failed: list[str] = []
+    without: list[str] = []
     with raster_environment():
         for item in items:
             found = mask_of(item)
             if found is None:
+                without.append(item.id)
                 continue
             try:
                 share = _share(item, found[0], found[1], area, signer)
@@ -61,10 +64,17 @@ def clouds_over(
                 continue
             if share is not None:
                 shares[item.collection, item.id] = share
-    if not failed:
-        return shares, ()
-    text = f"{len(failed)} cloud mask(s) can't be read; the scene's own number stands: {failed[0]}"
-    return shares, (Caution("cloud-mask-unread", text),)
+    cautions: list[Caution] = []
+    if without:
+        text = (
+            f"{len(without)} scene(s) have no mask of clouds that can be read over the area "
+            f"({' or '.join(MASKS)}); the scene's own number stands: {without[0]}"
+        )
+        cautions.append(Caution("cloud-mask-none", text))
+    if failed:
+        text = f"{len(failed)} cloud mask(s) can't be read; the scene's own number stands: "
+        cautions.append(Caution("cloud-mask-unread", text + failed[0]))
+    return shares, tuple(cautions)
 
 
 def _share(item: Item, asset: Asset, kind: str, area: Area, signer: Signer) -> float | None:

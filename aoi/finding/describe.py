@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import shapely
 
+from aoi.finding.extent import extent
 from aoi.finding.files import href_from
-from aoi.places.area import footprint
+from aoi.finding.item import FOOTPRINT
 from imagery.errors import InputError
 from imagery.grid import ground_pixel
 from imagery.options import ReadOptions, SceneOptions
@@ -43,8 +45,8 @@ def item_of_image(path: Path, *, folder: Path, checksum: bool = False) -> dict[s
     Returns
     -------
     dict
-        A STAC item.  Its ``datetime`` is None where nothing states the date; a date of the file
-        alone counts as nothing.
+        A STAC item; its geometry is that of :func:`aoi.finding.extent.extent`.  Its ``datetime``
+        is None where nothing states the date; a date of the file alone counts as nothing.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def item_of_image(path: Path, *, folder: Path, checksum: bool = False) -> dict[s
         read_options=ReadOptions(),
         hashes=False,
     )
-    outline = footprint(scene.geobox)
+    outline, of = extent(scene)
     west, _, east, _ = outline.bounds
     if not east - west < 180:
         raise InputError(
@@ -66,7 +68,7 @@ def item_of_image(path: Path, *, folder: Path, checksum: bool = False) -> dict[s
             found=f"longitudes from {west:.1f} to {east:.1f}",
             needed="an image on one side of it",
         )
-    properties: dict[str, Any] = {"datetime": None, **_dates(scene)}
+    properties: dict[str, Any] = {"datetime": None, **_dates(scene), FOOTPRINT: of}
     for name, fact in scene.facts.items():
         value: Any = fact.value
         if name in _LISTS:
@@ -86,6 +88,26 @@ def item_of_image(path: Path, *, folder: Path, checksum: bool = False) -> dict[s
         "properties": dict(to_json(properties)),
         "links": [],
         "assets": _assets(scene, folder, checksum=checksum),
+    }
+
+
+def joined(items: Sequence[dict[str, Any]], name: str, folder: Path) -> dict[str, Any]:
+    """Items of one scene's bands as one item, called by the path ``name`` without its band.
+
+    The pixel size is the coarsest one, on whose grid they are fetched.
+    """
+    assets: dict[str, Any] = {}
+    for item in items:
+        for asset in item["assets"].values():
+            named = asset["eo:bands"][0]
+            key = named.get("common_name") or Path(asset["href"]).stem
+            assets[key if key not in assets else Path(asset["href"]).stem] = asset
+    path = Path(name)
+    properties = items[0]["properties"] | {"gsd": max(i["properties"]["gsd"] for i in items)}
+    return items[0] | {
+        "id": f"{path.name}-{_short_hash(path, folder)}",
+        "properties": properties,
+        "assets": assets,
     }
 
 

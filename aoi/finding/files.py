@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -13,6 +14,8 @@ from aoi.finding.sources import is_address
 from imagery.errors import InputError, MissingInputError
 
 LARGEST_JSON = 300_000_000
+IDS = ("id", "scene_id", "product_id", "catalog_id", "catalogid", "catid", "identifier")
+"""Properties that hold the id of an item that has none."""
 
 
 def read_json(path: Path, *, option: str | None = None) -> Any:
@@ -42,6 +45,71 @@ def read_json(path: Path, *, option: str | None = None) -> Any:
             needed="a STAC item, or what twopass search wrote",
             option=option,
         ) from error
+
+
+def features_of(content: Any) -> list[Any]:
+    """The items of a JSON file, one or a FeatureCollection's, each with an id if it can have one.
+
+    An id that lacks is taken from the properties, where catalogues of images put their own.
+    """
+    many = isinstance(content, dict) and isinstance(content.get("features"), list)
+    return [_with_id(one) for one in (content["features"] if many else [content])]
+
+
+def _with_id(item: Any) -> Any:
+    properties = item.get("properties") if isinstance(item, dict) else None
+    if not isinstance(properties, dict) or item.get("id") not in (None, ""):
+        return item
+    lower = {str(key).lower(): value for key, value in properties.items()}
+    for name in IDS:
+        value = lower.get(name)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip():
+            return {**item, "id": str(value)}
+    return item
+
+
+def stands_alone(path: Path, images: Sequence[str]) -> bool:
+    """Whether a JSON file holds STAC items that describe no image beside them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    images
+        Stems of the images in its folder.
+    """
+    stem = path.name.partition(".")[0]
+    if any(
+        image == stem or image.startswith((f"{stem}_", f"{stem}-", f"{stem}.")) for image in images
+    ):
+        return False
+    try:
+        content = read_json(path)
+    except InputError:
+        return False
+    if not isinstance(content, dict) or content.get("type") not in ("Feature", "FeatureCollection"):
+        return False
+    items = [one for one in features_of(content) if isinstance(one, dict) and _is_stac(one)]
+    return bool(items) and not any(_lies_beside(one, path.parent) for one in items)
+
+
+def _is_stac(item: Any) -> bool:
+    return "stac_version" in item or isinstance(item.get("assets"), dict)
+
+
+def _lies_beside(item: Any, folder: Path) -> bool:
+    """Whether a file that an item names is one of its folder's."""
+    assets = item.get("assets")
+    for asset in assets.values() if isinstance(assets, dict) else ():
+        href = asset.get("href") if isinstance(asset, dict) else None
+        if isinstance(href, str) and href.lower().endswith((".tif", ".tiff", ".jp2")):
+            try:
+                where = resolved(href, str(folder))
+            except InputError:
+                continue
+            if isinstance(where, Path) and where.is_file():
+                return True
+    return False
 
 
 def resolved(href: str, base: str) -> str | Path:

@@ -21,6 +21,9 @@ from imagery.record import Caution
 from imagery.scene import Acquisition, Facts
 
 MOST_ASSETS, MOST_VERTICES, LONGEST_HREF = 500, 100_000, 8_000
+FOOTPRINT = "twopass:footprint"
+"""Property: whether the outline is that of valid ``data`` or of the ``grid``, fill included."""
+
 _IMAGES = (".tif", ".tiff", ".jp2")
 
 
@@ -72,6 +75,13 @@ class Item:
     base: str = ""
     """The folder or address that relative hrefs start from."""
 
+    @property
+    def footprint_of(self) -> str | None:
+        """``"data"`` or ``"grid"``, which may hold fill; None where the catalogue doesn't say."""
+        properties = self.raw.get("properties")
+        told = properties.get(FOOTPRINT) if isinstance(properties, dict) else None
+        return told if told in ("data", "grid") else None
+
     def number(self, name: str) -> float | None:
         """A fact that is a number, or None."""
         fact = self.facts.get(name)
@@ -103,10 +113,11 @@ def read_item(raw: object, *, base: str = "") -> Item:
     name = plain(raw.get("id"))
     properties = raw.get("properties")
     if not name or not isinstance(properties, dict):
+        lacks = "properties" if name else "id"
         raise InputError(
-            f"STAC item {name or '?'}: lacks its id or its properties",
+            f"STAC item {name or '?'}: lacks its {lacks}",
             found=", ".join(sorted(map(str, raw))[:10]),
-            needed="a STAC item",
+            needed=f'a STAC item, which has "{lacks}" beside its "type"',
         )
     said = facts_of_item(raw, source=f"STAC item {name}")
     return Item(

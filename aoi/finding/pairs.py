@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aoi.finding.item import Item
 from aoi.finding.query import covered_share
+from imagery.bands import canonical_name
 from imagery.record import Caution
 
 if TYPE_CHECKING:
@@ -103,15 +105,48 @@ def pairs_of(before: Sequence[Candidate], after: Sequence[Candidate]) -> tuple[P
     from imagery.comparability import Pass, compare
 
     found = []
+    names = [bands_of(two.item) for two in after]
     for one in before:
-        for two in after:
-            if not _comparable(one.item, two.item):
+        own = bands_of(one.item)
+        for two, other in zip(after, names, strict=True):
+            if not (bands_fit(own, other) and _comparable(one.item, two.item)):
                 continue
             sizes = [c.item.number("gsd") or _SIZE_UNKNOWN_M for c in (one, two)]
             passes = [Pass(acquisition=c.item.acquisition, facts=c.item.facts) for c in (one, two)]
             comparability = compare(passes[0], passes[1], pixel_size_m=max(sizes))
             found.append(Pair(before=one, after=two, comparability=comparability))
     return tuple(sorted(found, key=_rank))
+
+
+def bands_of(item: Item) -> frozenset[str]:
+    """The common names of an item's bands; empty where it doesn't tell them."""
+    return frozenset(
+        band.name
+        for asset in item.assets.values()
+        if asset.is_image
+        for band in asset.bands
+        if canonical_name(band.name)
+    )
+
+
+def bands_fit(before: frozenset[str], after: frozenset[str]) -> bool:
+    """Whether two scenes have a band in common, or both don't tell theirs."""
+    return bool(before & after) or not (before or after)
+
+
+def bands_apart(before: Iterable[Candidate], after: Iterable[Candidate]) -> tuple[Caution, ...]:
+    """A caution where scenes are no pairs for want of a band in common."""
+    firsts, seconds = (Counter(bands_of(one.item) for one in part) for part in (before, after))
+    number = sum(
+        many * more
+        for one, many in firsts.items()
+        for two, more in seconds.items()
+        if not bands_fit(one, two)
+    )
+    if not number:
+        return ()
+    text = f"{number} combination(s) of scenes without a band in common are no pairs."
+    return (Caution("bands-apart", text),)
 
 
 def newest_versions(items: Iterable[Item]) -> tuple[tuple[Item, ...], tuple[Caution, ...]]:

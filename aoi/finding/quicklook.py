@@ -218,9 +218,10 @@ def _lines(name: str, one: Candidate) -> list[tuple[str, float, str]]:
         if (value := item.number(key)) is not None
     ]
     credit = item.text("credit")
+    fill = ", fill may count" if item.footprint_of == "grid" else ""
     return [
         (f"{name} · {item.acquisition} · {item.text('platform') or 'platform unknown'}", 8, _INK),
-        (f"{cloud}; covers {one.covered:.0%} of the area", 7, _INK),
+        (f"{cloud}; footprint covers {one.covered:.0%} of the area{fill}", 7, _INK),
         (", ".join(angles) or "angles unknown", 7, _INK),
         (f"{item.id[:60]}", 6, _SOFT),
         (f"© {credit[:70]}" if credit else "credit unknown", 6, _SOFT),

@@ -18,6 +18,7 @@ from aoi.finding.item import Item, read_item
 from aoi.finding.pairs import (
     Candidate,
     Pair,
+    bands_apart,
     candidates,
     clear_enough,
     newest_versions,
@@ -118,6 +119,15 @@ def search(
         text = f"{hidden} scene(s) with more than {max_cloud:g} % cloud are left out."
         cautions.append(Caution("too-cloudy", text))
     single = len(scenes) < 2
+    if not all(scenes) and isinstance(source, Path):
+        cautions += _elsewhen(
+            source, area, [d for d, s in zip(spans, scenes, strict=True) if not s]
+        )
+    if before is not None and after is not None and before.start > after.end:
+        text = "The earlier scene's days lie after the later one's: exchange --before and --after."
+        cautions.append(Caution("dates-reversed", text))
+    if not single:
+        cautions += bands_apart(scenes[0], scenes[1])
     return Found(
         area=area,
         source=source.name if isinstance(source, Path) else _api(source).name,
@@ -127,6 +137,38 @@ def search(
         cautions=tuple(dict.fromkeys(cautions)),
         single=single,
     )
+
+
+def _elsewhen(archive: Path, area: Area, spans: Sequence[Days | None]) -> list[Caution]:
+    """What an archive has at a place where it has nothing of the days asked for."""
+    there, _ = search_archive(archive, Query(area=area, undated=True))
+    dated = [item for item in there if item.acquisition.start is not None]
+    told = []
+    if not there:
+        told.append(Caution("none-there", "No scene of the archive shows any of the area."))
+    for days in spans:
+        if days is None or not dated:
+            continue
+        near = sorted(dated, key=lambda item: _far(item, days))[:3]
+        text = (
+            f"{len(dated)} dated scene(s) show the area, none of {days.start:%Y-%m-%d} to "
+            f"{days.end:%Y-%m-%d} that is wanted; the nearest: "
+            + ", ".join(dict.fromkeys(str(item.acquisition) for item in near))
+        )
+        told.append(Caution("other-dates", text))
+    if len(there) > len(dated):
+        text = (
+            f"{len(there) - len(dated)} scene(s) without a date show the area: archive search "
+            "--undated lists them."
+        )
+        told.append(Caution("undated-there", text))
+    return told
+
+
+def _far(item: Item, days: Days) -> float:
+    when: Any = item.acquisition
+    gaps = (when.start - days.end, days.start - when.end)
+    return float(max(gap.total_seconds() for gap in gaps))
 
 
 def _ask(source: str | Path, query: Query) -> tuple[tuple[Item, ...], tuple[Caution, ...]]:
@@ -195,6 +237,7 @@ def _told_scene(number: int | None, one: Candidate) -> dict[str, Any]:
         "date": str(item.acquisition),
         "platform": item.text("platform") or None,
         "covered": round(one.covered, 4),
+        "footprint": item.footprint_of,
         "cloud": one.cloud,
         "cloud_over": one.cloud_over,
         "gsd": item.number("gsd"),

@@ -150,7 +150,8 @@ def unanswered(address: str, why: str) -> InputError:
     return InputError(
         f"{urlsplit(address).hostname or 'the server'} does not answer as it should",
         found=why[:200],
-        needed="its answer: try again later, or another source",
+        needed="its answer: try again later, or another source; --source archive, one's own "
+        "scenes, needs no network",
         option="--source",
     )
 

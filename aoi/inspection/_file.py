@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aoi.inspection._coverage import coverage
-from aoi.inspection._model import Inspected, Storage
+from aoi.inspection._metadata import collection_of, metadata_alone
+from aoi.inspection._model import Coverage, Inspected, Storage
 from aoi.places import Area
+from aoi.places.area import footprint
 from imagery.bands import pair_bands
-from imagery.env import SIGNATURES, open_raster
+from imagery.env import open_raster
 from imagery.errors import InputError
 from imagery.grid import to_lonlat
 from imagery.masks import find_masks
-from imagery.metadata import read_metadata_file
 from imagery.options import ReadOptions, SceneOptions
 from imagery.read import open_scene
-from imagery.record import sha256_of
-from imagery.scene import Acquisition, InputFile, Role, Scene
+from imagery.record import Caution
+from imagery.scene import Role, Scene
 
 
 def inspect_file(
@@ -57,51 +59,48 @@ def inspect_file(
         )
         masks, cautions = find_masks(scene)
         scene = replace(scene, masks=masks)
+        covered = coverage(scene, area, bands=displayed(scene))
         return Inspected(
             name=scene.name,
             scene=scene,
             acquisition=scene.acquisition,
             facts=scene.facts,
             files=scene.files,
-            cautions=scene.cautions + cautions,
+            cautions=scene.cautions + cautions + _empty(scene.name, covered),
             storage=_storage(scene),
-            coverage=coverage(scene, area, bands=displayed(scene)),
+            coverage=covered,
             centre=_centre(scene),
+            footprint=_footprint(scene),
         )
     except InputError as error:
-        refused = Inspected(name=path.name or path.absolute().name, refusal=error)
-        return _metadata_alone(path) or refused
+        name = path.name or path.absolute().name
+        return metadata_alone(path, name=name) or Inspected(
+            name=name, refusal=_no_item(path, name=name) or error
+        )
+
+
+def _no_item(path: Path, *, name: str) -> InputError | None:
+    other = collection_of(path)
+    if other is None:
+        return None
+    return InputError(
+        f"{name}: is a STAC {other}, not an item",
+        found=f"a {other}",
+        needed="one of its items, or an image",
+    )
+
+
+def _empty(name: str, found: Coverage) -> tuple[Caution, ...]:
+    if found.valid > 0:
+        return ()
+    where = " in the parts that were looked at" if found.sampled else ""
+    return (Caution("no-data", f"{name} holds no data at all{where}: nothing can be compared."),)
 
 
 def displayed(scene: Scene) -> tuple[int, ...]:
     """Indexes of the bands that are shown: red, green and blue, or the first three, or one."""
     both = pair_bands(scene, scene, explicit=False)
     return tuple(both.before[place] for place in both.display)
-
-
-def _metadata_alone(path: Path) -> Inspected | None:
-    """A file of metadata beside which no product lies; None where it is something else."""
-    if not path.is_file() or _is_image(path):
-        return None
-    found = read_metadata_file(path)
-    if found is None:
-        return None
-    return Inspected(
-        name=path.name,
-        acquisition=found.acquisition or Acquisition(),
-        facts=found.facts,
-        files=(InputFile(path.name, sha256_of(path), path.stat().st_size),),
-        cautions=found.cautions,
-    )
-
-
-def _is_image(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(16)
-    except OSError:
-        return True  # why it can't be read has been told by the attempt to open it
-    return any(start.startswith(first) for first, _ in SIGNATURES)
 
 
 def _storage(scene: Scene) -> Storage:
@@ -126,3 +125,11 @@ def _centre(scene: Scene) -> tuple[float, float] | None:
     rows, cols = scene.geobox.shape
     lon, lat = to_lonlat(scene.geobox, np.array([rows / 2]), np.array([cols / 2]))
     return float(lon[0]), float(lat[0])
+
+
+def _footprint(scene: Scene) -> Any:
+    """Where it lies; None where its CRS has no longitude and latitude there."""
+    import numpy as np
+
+    shape = footprint(scene.geobox)
+    return shape if np.isfinite(shape.bounds).all() and shape.is_valid else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Any
 
-from imagery.comparability import is_radar
+from imagery.comparability import is_radar, seen_aside
 from imagery.errors import TwopassError
 from imagery.grid import ground_pixel
 from imagery.record import Caution
@@ -71,6 +72,9 @@ class Inspected:
     centre: tuple[float, float] | None = None
     """(longitude, latitude) of the middle; None where it isn't georeferenced."""
 
+    footprint: Any = None
+    """A polygon in longitude and latitude, or in the metric frame; None where it can't be told."""
+
     refusal: TwopassError | None = None
 
     @property
@@ -82,6 +86,11 @@ class Inspected:
         return None if stated is None or isinstance(stated.value, str) else float(stated.value)
 
     @property
+    def georeferenced(self) -> bool:
+        """Whether it lies on the Earth, as all does that isn't an image without a CRS."""
+        return self.scene is None or self.scene.geobox.crs is not None
+
+    @property
     def solar_time(self) -> dt.datetime | None:
         """Mean solar time at the middle of the image; None where only the day is known."""
         when = self.acquisition
@@ -91,6 +100,11 @@ class Inspected:
         return None if start is None else start + dt.timedelta(hours=self.centre[0] / 15)
 
     @property
+    def lacks_view_azimuth(self) -> bool:
+        """Whether it was seen from aside, and nobody says from which side."""
+        return seen_aside(self.facts) and "view:azimuth" not in self.facts
+
+    @property
     def missing(self) -> list[str]:
         """What is unknown, by the end of the option that supplies it: ``"date"``, ``"sun"``."""
         lacking = [] if self.acquisition.known else ["date"]
@@ -98,6 +112,8 @@ class Inspected:
             # Radar images are lit and seen by what tells of neither.
             if option in ("sun", "view") and is_radar(self.facts):
                 continue
-            if not any(name in self.facts for name in names):
+            if not any(name in self.facts for name in names) or (
+                option == "view" and self.lacks_view_azimuth
+            ):
                 lacking.append(option)
         return lacking

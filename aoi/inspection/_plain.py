@@ -80,6 +80,8 @@ def pair_values(pair: Pair, before: Inspected, after: Inspected) -> dict[str, An
         "after": after.name,
         "error": pair.refusal and refusal_values(pair.refusal),
         "comparability": comparability,
+        "overlap": pair.overlap and asdict(pair.overlap),
+        "area_shared": pair.area_shared,
         "grid": plan
         and {
             "reference": plan.reference,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,8 @@ def _drawn(scene: Scene) -> bytes:
 
     from aoi.report.sheet import DPI, INK, MUTED, drawable, font
 
+    # What a mask beside the image forbids is in the image all the same: here, it is to be seen.
+    scene = replace(scene, masks=())
     factor = math.ceil(max(scene.geobox.shape) / _SIDE)
     seen = read_window(scene, scene.window, bands=displayed(scene), decimate=factor)
     picture = _stretched(seen.data, seen.valid)

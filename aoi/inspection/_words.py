@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from aoi.facts import fact_text, in_order, label
 from aoi.inspection._model import Coverage, Inspected, Storage
+from aoi.inspection._overlap import Overlap
 from aoi.inspection._pair import Pair
 from aoi.report.words import clean, number, share
 from imagery.scene import Acquisition, Band, Scene
@@ -29,8 +30,11 @@ def file_rows(found: Inspected, *, roles: tuple[str, ...], hashes: bool) -> Iter
     if found.missing:
         options = ", ".join(f"--{roles[0]}-{what}" for what in found.missing)
         other = f" (or --{roles[1]}-…)" if len(roles) > 1 else ""
-        what = ", ".join(found.missing).replace("license", "licence")
-        yield "unknown", f"{what}: {options}{other}"
+        named = {"license": "licence"}
+        if found.lacks_view_azimuth:
+            named["view"] = "view azimuth"
+        what = ", ".join(named.get(one, one) for one in found.missing)
+        yield "unknown", f"{what}: detect's {options}{other}"
     if hashes:
         for file in found.files:
             yield "sha256", f"{file.sha256}  {file.name}"
@@ -166,6 +170,14 @@ def _source(source: str, found: Inspected) -> str:
     return f"[{source.replace(f' {found.name}', '')}]"
 
 
+def _overlap(found: Overlap | None) -> str:
+    if found is None:
+        return "can't be told: bounds that nobody states, or across the antimeridian"
+    if found.area_m2 == 0:
+        return "the two share no ground"
+    return f"{share(found.share)} of the smaller, {number(found.area_m2 / 1e6)} km²"
+
+
 def pair_rows(pair: Pair, before: Inspected, after: Inspected) -> Iterator[Row]:
     """Two files together."""
     yield "pair", f"{before.name} and {after.name}"
@@ -178,7 +190,14 @@ def pair_rows(pair: Pair, before: Inspected, after: Inspected) -> Iterator[Row]:
             if sentence not in pair.comparability.unknown or not any(w in sentence for w in told)
         ]
         for place, sentence in enumerate(sentences or ["nothing is known of when and whence"]):
-            yield ("" if place else "comparable"), sentence
+            yield ("" if place else "comparable"), sentence.replace("; --", "; detect's --", 1)
+    else:
+        yield "comparable", "can't be told: neither states the size of its pixels"
+    yield "overlap", _overlap(pair.overlap)
+    if pair.area_shared == 0:
+        yield "area", f"none of {clean(pair.area)} lies in both images"
+    elif pair.area_shared is not None:
+        yield "area", f"{share(pair.area_shared)} of {clean(pair.area)} lies in both images"
     names = {"before": before.name, "after": after.name}
     if pair.plan is not None:
         whose = names[pair.plan.reference] if pair.plan.reference != "other" else "another"

@@ -12,6 +12,15 @@ from aoi.places.area import Area
 from aoi.places.place import Place, from_feature, plain_name
 from imagery.errors import MissingInputError
 
+FORMS = (
+    "a name of the catalogue (twopass aoi list); "
+    "a file (GeoJSON, GeoPackage, KML, KMZ, shapefile, WKT); "
+    "west,south,east,north in degrees; "
+    "lon,lat,radius such as 125.75,39.02,250m; "
+    "or WKT such as POLYGON ((...))"
+)
+"""Every form that an area may be given in."""
+
 
 def names() -> tuple[str, ...]:
     """The names that :func:`place` takes, in alphabetical order; own places last."""
@@ -25,7 +34,7 @@ def place(name: str) -> Area:
     ----------
     name
         As in :func:`names`, or the place's full name, in English or in its own script; neither
-        case nor the choice of space, hyphen or underscore matters.
+        case nor spaces, hyphens and underscores matter.
 
     Raises
     ------
@@ -58,13 +67,11 @@ def every() -> tuple[Place, ...]:
 def suggestion(name: str) -> str:
     """What the user may have meant by a name that is none."""
     wanted, places = plain_name(name), every()
-    known = {plain_name(found.name): found.slug for found in places}
-    close = difflib.get_close_matches(wanted, [*known, *known.values()], n=3, cutoff=0.5)
-    within = [found.slug for found in places if wanted and wanted in found.slug]
-    meant = list(dict.fromkeys([known.get(match, match) for match in close] + within))[:4]
-    if meant:
-        return f"a file, or a name of the catalogue; did you mean {' or '.join(meant)}?"
-    return "a file, or a name of the catalogue (twopass aoi list)"
+    known = {plain: found.slug for found in reversed(places) for plain in sorted(found.names)}
+    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    within = [known[plain] for plain in known if wanted and wanted in plain]
+    meant = list(dict.fromkeys([known[match] for match in close] + within))[:4]
+    return FORMS + (f"; did you mean {' or '.join(meant)}?" if meant else "")
 
 
 def markdown_table() -> str:

@@ -58,7 +58,7 @@ def load_area(
         raise InputError(
             "an area is read from this machine only",
             found=text[:100],
-            needed="a local file, a name (twopass aoi list) or west,south,east,north",
+            needed=catalogue.FORMS,
             option="--aoi",
         )
     place = catalogue.find(text)
@@ -121,6 +121,10 @@ def _from_wkt(text: str, frame: _Frame) -> Area:
     except ValueError as error:
         raise _unusable("WKT", str(error), "an outline, such as POLYGON ((...))") from error
     name = "WKT outline"
+    if crs is None:
+        crs = frame.crs
+    if crs is None and frame.georeferenced:
+        _check_lonlat(geometry)
     outlines = sorted_out("WKT", [geometry], crs if crs is not None else pyproj_crs("OGC:CRS84"))
     return Area(
         name=name,
@@ -128,6 +132,19 @@ def _from_wkt(text: str, frame: _Frame) -> Area:
         source=", ".join(["WKT", *_counts(outlines, frame)]),
         georeferenced=frame.georeferenced,
     )
+
+
+def _check_lonlat(geometry: Any) -> None:
+    """Refuse WKT in metres of a projection that it doesn't name."""
+    bounds = shapely.bounds(geometry)
+    # Slightly more than the Earth has is told of by its own refusal; NaN is no bound.
+    if np.isfinite(bounds).all() and np.abs(bounds).max() > 1000:
+        raise InputError(
+            "WKT: is no longitude and latitude, and names no CRS",
+            found=", ".join(f"{number:.10g}" for number in bounds) + ": metres, it seems",
+            needed="degrees, or its code before it, such as SRID=32651;POLYGON ((...))",
+            option="--crs",
+        )
 
 
 def _from_file(path: Path, layer: str | None, frame: _Frame) -> Area:

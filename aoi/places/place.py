@@ -74,13 +74,16 @@ class Place:
     @property
     def names(self) -> frozenset[str]:
         """Every name that it is found by, as :func:`plain_name` writes them."""
-        return frozenset(plain_name(text) for text in (self.slug, self.name, self.name_local or ""))
+        texts = (self.slug, self.name, self.name_local or "")
+        return frozenset(plain for text in texts if (plain := plain_name(text)))
 
     def area(self) -> Area:
         """The place as an area of interest."""
         told = [text for text in (self.outline, self.accuracy) if text]
         if self.own and self.accuracy_m is not None:
             told.append(f"within {self.accuracy_m:g} m, as its owner says")
+        elif self.own and not self.accuracy:
+            told.insert(0, "not stated")
         return Area(
             name=self.name,
             name_local=self.name_local,
@@ -115,17 +118,22 @@ def one_line(value: object) -> str:
 
 
 def plain_name(text: str) -> str:
-    """A name as it is compared: neither case nor the choice of space, hyphen, underscore matters.
+    """A name as it is compared: neither case nor spaces, hyphens and underscores matter.
 
-    Hangul that a system wrote in parts (NFD, as macOS does) equals the whole letters.
+    Korean names are written with spaces and without; and Hangul that a system wrote in parts (NFD,
+    as macOS does) equals the whole letters.
     """
+    return "".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
     text = unicodedata.normalize("NFC", text).casefold()
-    return "-".join(text.replace("_", " ").replace("-", " ").split())
+    return text.replace("_", " ").replace("-", " ").split()
 
 
 def slug_of(name: str) -> str:
     """The short name of a place, which is also its file's; empty where no letter is left."""
-    return re.sub(r"[^\w-]|_", "", plain_name(name)).strip("-")[:80]
+    return re.sub(r"[^\w-]|_", "", "-".join(_words(name))).strip("-")[:80]
 
 
 def from_feature(content: object, *, slug: str, own: bool) -> Place:

@@ -91,6 +91,9 @@ def _head(contents: Contents) -> dict[str, Any]:
         for reason, value in (observed.get("reasons") or {}).items()
         if value
     ]
+    told = sum(value or 0 for value in (observed.get("reasons") or {}).values())
+    if len(reasons) > 1 and told > 1.005 - (observed.get("share") or 0.0):
+        reasons[-1] += " (some for more than one reason)"
     return {
         "name": words.title(record),
         "local_name": local,
@@ -104,7 +107,7 @@ def _head(contents: Contents) -> dict[str, Any]:
         "facts": [
             ("Sites", f"{changes['sites']:,}"),
             ("Outlines", f"{changes['polygons']:,}"),
-            ("Area outlined", words.area(changes["area_m2"]) if changes["polygons"] else "none"),
+            ("Area outlined", words.outlined(record) if changes["polygons"] else "none"),
             ("Observed", words.share(observed.get("share"))),
             ("Alignment", _verdict(record)),
             (

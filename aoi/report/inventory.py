@@ -74,6 +74,7 @@ def _scene_rows(
         return label, [item if isinstance(item, list) else [item] for item in cells], mono
 
     return [
+        both("Image", lambda s: words.file_name(s.get("name"))),
         both("File", lambda s: words.file_name(s.get("file"))),
         both("SHA-256", lambda s: words.clean(s.get("sha256")), mono=True),
         both("Size", lambda s: _bytes(s.get("size"))),

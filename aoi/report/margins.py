@@ -25,7 +25,7 @@ _WHY = (
     (8 | 16, "under cloud or its shadow"),
     (32, "saturated in both images"),
     (4, words.UNALIGNED),
-    (64, "masked by the user"),
+    (64, "left out by the user"),
 )
 """Bits of valid.tif, and why a place is hatched where one of them is set."""
 

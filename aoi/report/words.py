@@ -163,8 +163,18 @@ def finding(record: Mapping[str, Json]) -> str:
         pieces = f" ({count(changes['polygons'], 'outline')})"
     return (
         f"{count(changes['sites'], 'site')}{pieces} with visible difference, covering "
-        f"{area(changes.get('area_m2'))}, {where}."
+        f"{outlined(record)}, {where}."
     )
+
+
+def outlined(record: Mapping[str, Json], *, spelled: bool = False) -> str:
+    """How much of the area is outlined, and, where that is more, how much with what reaches out."""
+    changes = record["changes"]
+    inside, whole = (changes.get(key) for key in ("area_in_aoi_m2", "area_m2"))
+    told = area(whole if inside is None else inside, spelled=spelled)
+    if inside is None or whole is None or whole <= 1.005 * inside:
+        return told
+    return f"{told} ({area(whole, spelled=spelled)} with what reaches beyond the area)"
 
 
 def found_briefly(record: Mapping[str, Json]) -> str:
@@ -172,7 +182,7 @@ def found_briefly(record: Mapping[str, Json]) -> str:
     changes = record["changes"]
     if not changes["polygons"]:
         return f"no visible difference above the cut · {observed(record)}"
-    covered = area(changes.get("area_m2"), spelled=True)
+    covered = outlined(record, spelled=True)
     return f"{count(changes['sites'], 'site')}, {covered} · {observed(record)}"
 
 

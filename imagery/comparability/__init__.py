@@ -13,11 +13,14 @@ from imagery.comparability import _words
 from imagery.comparability._model import Comparability, Displacement, Pass
 from imagery.scene import Acquisition, Facts
 
-__all__ = ["Comparability", "Displacement", "Pass", "compare", "is_radar"]
+__all__ = ["Comparability", "Displacement", "Pass", "compare", "is_radar", "seen_aside"]
 
 _YEAR = 365.25
 _VAGUE_DAYS = 60.0
 """A mosaic of a longer interval has no season."""
+
+_ASIDE_DEG = 3.0
+"""A view closer to the vertical needs no side."""
 
 _FIXED_VIEW = re.compile(r"sentinel-2|landsat", re.IGNORECASE)
 """Satellites that don't turn aside: from one orbit, they see a place from one direction."""
@@ -97,6 +100,12 @@ def compare(
 def is_radar(facts: Facts) -> bool:
     """Whether the facts are those of a radar image."""
     return any(name.startswith("sar:") for name in facts) or _family(facts) == "sentinel-1"
+
+
+def seen_aside(facts: Facts) -> bool:
+    """Whether an angle of view is stated that is more than 3° from the vertical."""
+    angle = geometry.incidence(facts)
+    return angle is not None and angle > _ASIDE_DEG
 
 
 def _penalty(found: Comparability, before: Pass, after: Pass, *, same_view: bool) -> float:

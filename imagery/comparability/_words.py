@@ -162,6 +162,11 @@ def _apart(found: Comparability, *, to_the_day: bool) -> str:
     days, season = found.days or 0.0, found.season_days
     if days < 0.5 and to_the_day:
         return "Taken on about the same day."
+    if days * 24 < 1 and not to_the_day:
+        minutes = round(days * 24 * 60)
+        if minutes == 0:
+            return "Taken within one minute."
+        return f"Taken {minutes} minute{'' if minutes == 1 else 's'} apart."
     if days < 1 and not to_the_day:
         return f"Taken {days * 24:.1f} hours apart."
     if days < 1:
@@ -221,8 +226,14 @@ def _moved(moved: Displacement, found: Comparability) -> str:
     least, most = moved.least_px, moved.most_px
     if moved.px is not None:
         return f"{_px(most)} px ({_px(most * found.pixel_size_m)} m)"
-    ground = f"{_px(least * found.pixel_size_m)} to {_px(most * found.pixel_size_m)} m"
-    return f"{_px(least)} to {_px(most)} px ({ground})"
+    ground = _range(least * found.pixel_size_m, most * found.pixel_size_m)
+    return f"{_range(least, most)} px ({ground} m)"
+
+
+def _range(least: float, most: float) -> str:
+    """Two bounds; one number where they read the same."""
+    low, high = _px(least), _px(most)
+    return low if low == high else f"{low} to {high}"
 
 
 def _px(length: float) -> str:

@@ -380,6 +380,7 @@ def record_of(fake: Fake, box: GeoBox, rows: list[dict[str, Any]]) -> dict[str, 
             "sites": sites,
             "polygons": len(rows),
             "area_m2": total,
+            "area_in_aoi_m2": sum(row["area_in_aoi_m2"] for row in rows),
             "threshold": 11.8,
             "threshold_rule": "null",
             "method": "cva",
@@ -419,6 +420,7 @@ def _scene(fake: Fake, role: str) -> dict[str, Any]:
     later = role == "after"
     start = "2024-09-12T02:14:07Z" if later else "2024-06-06T02:10:31Z"
     return {
+        "name": f"{role}.tif",
         "file": f"{role}.tif",
         "sha256": hashlib.sha256(role.encode()).hexdigest(),
         "size": 1_483_920,

@@ -13,6 +13,7 @@ import pyproj
 import pytest
 import shapely
 
+from aoi.cli import main
 from aoi.places import files, load_area, zipped
 from imagery.errors import InputError, UsageError
 
@@ -470,3 +471,47 @@ def test_an_area_that_is_split_at_the_antimeridian(tmp_path: Path) -> None:
     (tmp_path / "a.geojson").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"across the antimeridian .*one run for each"):
         load_area(str(tmp_path / "a.geojson"))
+
+
+class TestWithoutItsSystem:
+    def test_wkt_takes_the_crs_that_is_given(self) -> None:
+        area = load_area(METRES.wkt, crs="EPSG:32651")
+        assert area.centre == pytest.approx(CENTRE, abs=1e-6)
+        assert load_area(SQUARE.wkt).centre == pytest.approx(CENTRE, abs=1e-6)
+
+    def test_its_own_srid_wins(self) -> None:
+        area = load_area(f"SRID=4326;{SQUARE.wkt}", crs="EPSG:32651")
+        assert area.centre == pytest.approx(CENTRE, abs=1e-6)
+
+    def test_the_refusal_says_how_to_name_it(self) -> None:
+        with pytest.raises(InputError, match=r"SRID=32651;POLYGON .* option: --crs"):
+            load_area(METRES.wkt)
+
+
+@pytest.mark.parametrize("text", ["zzz", "https://example.org/a.geojson"])
+def test_the_refusal_of_an_unknown_area_lists_every_form(text: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_area(text)
+    said = str(refused.value)
+    for form in ("aoi list", "GeoJSON", "KMZ", "west,south,east,north", "lon,lat,radius", "WKT"):
+        assert form in said
+
+
+class TestLeadingMinus:
+    @pytest.mark.parametrize("text", ["-60.1,-3.2,2km", "-.5,-3.2,2km"])
+    def test_it_is_an_area(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["aoi", "show", text, "--json"]) == 0
+        lon = json.loads(capsys.readouterr().out)["centre"]["lon"]
+        assert lon == pytest.approx(float(text.split(",")[0]), abs=1e-4)
+
+    @pytest.mark.parametrize("words", [["--jsn"], ["--jsn", "kim-il-sung-square"], ["-x"]])
+    def test_a_wrong_option_is_none(
+        self, words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["aoi", "show", *words]) == 2
+        assert capsys.readouterr().out == ""
+
+    def test_an_option_takes_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A file that isn't there is told of after the area was read."""
+        assert main(["inspect", "none.tif", "--aoi", "-60.1,-3.2,2km"]) == 3
+        assert "none.tif" in capsys.readouterr().err

@@ -302,7 +302,7 @@ class TestTold:
 
     def test_nothing_found_is_said_of_what_was_seen(self, record: dict[str, Any]) -> None:
         result = record["result"]
-        result["changes"] |= {"sites": 0, "polygons": 0, "area_m2": 0.0}
+        result["changes"] |= {"sites": 0, "polygons": 0, "area_m2": 0.0, "area_in_aoi_m2": 0.0}
         result["observed"]["share"] = 0.9996
         text = "\n".join(summary_lines(result))
         seen = "more than 99.9 % of the area seen in both images"

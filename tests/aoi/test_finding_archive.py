@@ -100,7 +100,7 @@ class TestFile:
     def test_scenes_are_taken_out(self, tmp_path: Path) -> None:
         path = tmp_path / "a.parquet"
         put(path, read_items(many(5))[0])
-        assert take_out(path, ["scene-1-3", "nosuch"]) == 1
+        assert take_out(path, ["scene-1-3", "nosuch"]) == (1, ("nosuch",))
         assert count(path) == 4
 
     def test_a_failed_write_leaves_the_archive_as_it_was(
@@ -308,8 +308,10 @@ class TestCommands:
         words = ["search", "--source", "archive", "--aoi", AREA, "--before", "2024-06-04"]
         assert main([*words, "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == own
-        assert main(["archive", "remove", "one"]) == 0
+        assert main(["archive", "remove", "one", "nope"]) == 0
+        assert "not there  nope" in capsys.readouterr().out
         assert main(["archive", "remove", "one"]) == 2
+        assert "nothing was removed" in capsys.readouterr().err
 
     def test_an_archive_s_file_is_a_source(self, tmp_path: Path) -> None:
         path = tmp_path / "a.parquet"
@@ -317,6 +319,184 @@ class TestCommands:
         found = search(load_area(AREA), source=path, before=query().days, after=None)
         assert ids(one.item for one in found.before) == ["one"]
         assert found.source == "a.parquet"
+
+
+class TestExtent:
+    """The outline of an image of one's own is that of its pixels."""
+
+    def item(self, tmp_path: Path, array: Any, **more: Any) -> Any:
+        write_image(tmp_path / "one.tif", array, **more)
+        add_to_archive([tmp_path / "one.tif"], tmp_path / "a.parquet")
+        (raw,) = every_item(tmp_path / "a.parquet")
+        return read_items([raw])[0][0]
+
+    def test_a_swath_s_edge_covers_nothing(self, tmp_path: Path) -> None:
+        """Fill beyond a diagonal: half of the box, and all of the valid pixels."""
+        rows, cols = np.mgrid[:512, :700]
+        valid = cols > rows * 0.8 + 100
+        item = self.item(tmp_path, np.where(valid, 500, 0).astype(np.uint16)[np.newaxis], nodata=0)
+        assert item.footprint_of == "data"
+        import rasterio
+        import shapely
+
+        from aoi.places.position import to_lonlat
+
+        with rasterio.open(tmp_path / "one.tif") as dataset:
+            x, y = dataset.transform * (cols + 0.5, rows + 0.5)
+            points = shapely.transform(shapely.points(x.ravel(), y.ravel()), to_lonlat(dataset.crs))
+        inside = shapely.contains(item.footprint, points).reshape(valid.shape)
+        assert inside[valid].all()
+        assert not inside[cols < rows * 0.8 + 100 - 12].any(), "more than two coarse pixels beyond"
+
+    @pytest.mark.parametrize("how", ["collar", "alpha"])
+    def test_an_untagged_border_and_an_alpha_count_as_fill(self, tmp_path: Path, how: str) -> None:
+        rng = np.random.default_rng(1)
+        array = rng.integers(20, 250, (4, 600, 600)).astype(np.uint8)
+        array[3] = 255
+        array[:, :, :300] = 0
+        more = {"photometric": "RGB", "alpha": "YES"} if how == "alpha" else {}
+        item = self.item(tmp_path, array if how == "alpha" else array[:3], **more)
+        west, _, east, _ = item.footprint.bounds
+        assert item.footprint_of == "data"
+        import rasterio
+
+        with rasterio.open(tmp_path / "one.tif") as dataset:
+            from rasterio.warp import transform_bounds
+
+            box = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
+        assert 0.49 < (east - west) / (box[2] - box[0]) < 0.53
+
+    def test_no_fill_keeps_the_grid_s_own_outline(self, tmp_path: Path) -> None:
+        item = self.item(tmp_path, np.full((1, 300, 300), 7, np.uint16), nodata=0)
+        assert item.footprint_of == "data"
+        import shapely
+
+        assert shapely.box(*item.footprint.bounds).area == pytest.approx(
+            item.footprint.area, rel=0.05
+        )
+
+    def test_where_looking_is_dear_it_is_the_grid_and_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    ) -> None:
+        from aoi.finding import extent
+
+        monkeypatch.setattr(extent, "LARGEST_WITHOUT_OVERVIEWS", 1000)
+        array = np.zeros((1, 400, 400), np.uint16)
+        array[:, :20] = 5
+        item = self.item(tmp_path, array, nodata=0)
+        assert item.footprint_of == "grid"
+        west, south, east, north = item.footprint.bounds
+        place = f"{west + 1e-5},{south + 1e-5},{(west + east) / 2},{(south + north) / 2}"
+        words = ["--aoi", place, "--archive", str(tmp_path / "a.parquet")]
+        assert main(["archive", "search", *words, "--undated"]) == 0
+        assert "(fill may count)" in capsys.readouterr().out
+
+
+class TestLooseFiles:
+    """What lies in a folder as it was downloaded."""
+
+    def test_bands_of_one_landsat_scene_are_one_scene(self, tmp_path: Path) -> None:
+        for scene in ("LC08_L1TP_013032_20180131", "LC08_L1TP_013032_20180405"):
+            for band in ("B2", "B4"):
+                write_image(tmp_path / f"{scene}_{band}.TIF", np.full((1, 8, 8), 5, np.uint16))
+        archive = tmp_path / "a.parquet"
+        assert add_to_archive([tmp_path], archive).added == 2
+        for item in every_item(archive):
+            assert sorted(item["assets"]) == ["blue", "red"]
+
+    def test_a_mask_that_is_left_out_is_named(self, tmp_path: Path, capsys: Captured) -> None:
+        for name in ("image_rgb.tif", "image_rgb_mask.tif"):
+            write_image(tmp_path / name, np.full((1, 8, 8), 5, np.uint16))
+        told = add_to_archive([tmp_path], tmp_path / "a.parquet")
+        assert (told.added, told.masks) == (1, ["image_rgb_mask.tif"])
+        words = ["archive", "add", str(tmp_path), "--archive", str(tmp_path / "a.parquet")]
+        assert main(words) == 0
+        assert "image_rgb_mask.tif: left out" in capsys.readouterr().out
+
+    def test_items_without_their_image_are_taken(self, tmp_path: Path) -> None:
+        write_image(tmp_path / "here.tif", np.full((1, 8, 8), 5, np.uint16))
+        beside = item_of("sidecar", BEFORE, {"data": band_asset("here.tif", "red")})
+        alone = item_of("alone", AFTER, {"red": band_asset("https://h.example/r.tif", "red")})
+        (tmp_path / "here.json").write_text(json.dumps(beside))
+        (tmp_path / "other_name.json").write_text(json.dumps(beside))
+        (tmp_path / "alone.json").write_text(json.dumps(alone))
+        (tmp_path / "case.json").write_text('{"type": "Feature", "properties": {}}')
+        archive = tmp_path / "kept" / "a.parquet"
+        told = add_to_archive([tmp_path], archive)
+        assert (told.added, told.skipped) == (2, [])
+        names = sorted(item["id"].rpartition("-")[0] or item["id"] for item in every_item(archive))
+        assert names == ["alone", "here"]
+
+    def test_an_id_is_taken_from_the_properties(self, tmp_path: Path) -> None:
+        items = [item_of("x", BEFORE, {}), item_of("y", AFTER, {})]
+        for item in items:
+            del item["id"]
+        items[0]["properties"]["catalogID"] = "10400100ABCD"
+        path = tmp_path / "c.json"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+        told = add_to_archive([path], tmp_path / "a.parquet")
+        assert [item["id"] for item in every_item(tmp_path / "a.parquet")] == ["10400100ABCD"]
+        assert "lacks its id" in told.skipped[0][1]
+
+
+def test_the_list_names_files_and_breaks_no_id(tmp_path: Path, capsys: Captured) -> None:
+    name = "S2A_MSIL2A_20240603T021611_N0510_R003_T51SXD_20240603T073256_" + "x" * 40
+    raw = item_of(name, BEFORE, {"red": band_asset("pixels/r.tif", "red")})
+    archive = tmp_path / "a.parquet"
+    put(archive, read_items([raw])[0])
+    assert main(["archive", "list", "--archive", str(archive)]) == 0
+    text = capsys.readouterr().out
+    assert name in text.splitlines()
+    assert "pixels/r.tif" in text
+    assert text.endswith("1 scene\n")
+    assert main(["archive", "list", "--archive", str(archive), "--json"]) == 0
+    (scene,) = json.loads(capsys.readouterr().out)["scenes"]
+    assert scene["files"] == ["pixels/r.tif"]
+    west, south, east, north = scene["bbox"]
+    assert scene["centre"] == pytest.approx([(west + east) / 2, (south + north) / 2], abs=1e-5)
+    words = ["--archive", str(archive), "--aoi", AREA, "--before", "2024-06-03"]
+    assert main(["archive", "search", *words]) == 0
+    text = capsys.readouterr().out
+    assert name in text
+    assert "1 scene\n" in text
+    assert "footprint covers" in text
+
+
+class TestNothingFound:
+    def asked(self, tmp_path: Path, capsys: Captured, *words: str) -> tuple[Any, Path]:
+        archive, sheet = tmp_path / "a.parquet", tmp_path / "sheet.png"
+        raw = [item_of("one", BEFORE, {}), item_of("undated", "never", {})]
+        put(archive, read_items(raw)[0])
+        status = main(["archive", "search", "--archive", str(archive), *words, "--json",
+                       "--quicklook", str(sheet)])  # fmt: skip
+        assert status == 0
+        return json.loads(capsys.readouterr().out), sheet
+
+    def test_other_dates_and_undated_scenes_are_told(
+        self, tmp_path: Path, capsys: Captured
+    ) -> None:
+        told, sheet = self.asked(tmp_path, capsys, "--aoi", AREA, "--before", "2020-01-01")
+        said = {warning["code"]: warning["message"] for warning in told["warnings"]}
+        assert set(said) == {"other-dates", "undated-there"}
+        assert "2024-06-03" in said["other-dates"]
+        assert not sheet.exists()
+        assert told["files"] == {}
+
+    def test_another_place_is_told(self, tmp_path: Path, capsys: Captured) -> None:
+        told, _ = self.asked(tmp_path, capsys, "--aoi", "10,10,11,11", "--before", "2024-06-03")
+        assert [warning["code"] for warning in told["warnings"]] == ["none-there"]
+
+    def test_dates_the_wrong_way_round_are_told(self, tmp_path: Path, capsys: Captured) -> None:
+        told, _ = self.asked(
+            tmp_path, capsys, "--aoi", AREA, "--before", "2024-06-20", "--after", "2024-06-03"
+        )
+        assert "dates-reversed" in {warning["code"] for warning in told["warnings"]}
+
+    def test_pad_has_no_meaning_for_an_archive(self, tmp_path: Path, capsys: Captured) -> None:
+        words = ["search", "--source", str(tmp_path / "a.parquet"), "--aoi", AREA,
+                 "--before", "2024-06-03", "--pad", "30", "--json"]  # fmt: skip
+        assert main(words) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["option"] == "--pad"
 
 
 @pytest.mark.data

@@ -475,6 +475,10 @@ def test_from_the_search_to_the_case_by_a_server_and_by_an_archive(
                 "before.tif",
                 "after.tif",
             ]
+            assert main([*fetched[:-1]]) == 0
+            last = capsys.readouterr().out.splitlines()[-1]
+            assert last.startswith("next       twopass detect ")
+            assert last.endswith(f"--aoi {place}")
     cases = {}
     for name in ("api", "archive"):
         from aoi.options import AreaOptions

@@ -24,7 +24,7 @@ from stac_server import (
 from aoi.cli import main
 from aoi.finding.api import search_api
 from aoi.finding.item import Item, read_item, read_items
-from aoi.finding.pairs import candidates, newest_versions, pairs_of
+from aoi.finding.pairs import bands_apart, candidates, newest_versions, pairs_of
 from aoi.finding.query import Query, days_around, padded
 from aoi.finding.search import search
 from aoi.finding.sources import Source, api_named, session, without_secrets
@@ -96,6 +96,7 @@ class TestApi:
         with pytest.raises(InputError, match=r"127\.0\.0\.1.*connection refused") as caught:
             search_api(Source("gone", "http://127.0.0.1:9"), query)
         assert caught.value.option == "--source"
+        assert "--source archive" in (caught.value.needed or "")
 
     @pytest.fixture
     def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,6 +310,18 @@ class TestRanking:
         fine = candidates(self.found([item_of("fine", AFTER, {}, gsd=0.5)]), area)
         assert pairs_of(one, fine) == ()
 
+    def test_scenes_without_a_band_in_common_are_no_pair(self) -> None:
+        area = load_area(AREA)
+        red, blue = ({c: band_asset(f"{c}.tif", c)} for c in ("red", "blue"))
+        one = candidates(self.found([item_of("one", BEFORE, red)]), area)
+        raw = [item_of("same", AFTER, red), item_of("other", AFTER, blue),
+               item_of("unknown", AFTER, {})]  # fmt: skip
+        later = candidates(self.found(raw), area)
+        assert [pair.after.item.id for pair in pairs_of(one, later)] == ["same"]
+        (caution,) = bands_apart(one, later)
+        assert caution.message.startswith("2 combination(s)")
+        assert bands_apart(one, one) == ()
+
 
 class TestCommand:
     def run(self, capsys: Captured, *arguments: str) -> tuple[int, Any]:
@@ -385,3 +398,10 @@ def test_masks_tell_the_cloud_over_the_area(tmp_path: Path) -> None:
                   max_cloud=20, read_masks=True)  # fmt: skip
     assert ids(read.before) == ["clear"]
     assert (read.before[0].cloud, read.before[0].cloud_over) == (0.0, "area")
+    bare = item_of("bare", "2024-06-05T02:21:19Z", {})
+    put(archive, read_items([bare])[0])
+    told = search(area, source=archive, before=days_around("2024-06-03", **DAYS), after=None,
+                  read_masks=True).cautions  # fmt: skip
+    (caution,) = [caution for caution in told if caution.code == "cloud-mask-none"]
+    assert caution.message.startswith("1 scene(s) have no mask")
+    assert caution.message.endswith("bare")

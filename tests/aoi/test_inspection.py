@@ -314,7 +314,157 @@ def test_two_items_are_compared_before_anything_is_bought(tmp_path: Path, inspec
     assert pair["grid"] is None
 
 
+def test_a_product_without_its_images_is_told_from_its_metadata(
+    tmp_path: Path, inspect: Inspect
+) -> None:
+    folder = tmp_path / "LC08_L1TP_117033_20240606_20240610_02_T1"
+    folder.mkdir()
+    (folder / f"{folder.name}_MTL.txt").write_text(
+        "GROUP = LANDSAT_METADATA_FILE\n  GROUP = IMAGE_ATTRIBUTES\n"
+        '    SPACECRAFT_ID = "LANDSAT_8"\n    DATE_ACQUIRED = 2024-06-06\n'
+        "    SUN_ELEVATION = 65.4\n  END_GROUP = IMAGE_ATTRIBUTES\n"
+        "END_GROUP = LANDSAT_METADATA_FILE\nEND\n"
+    )
+    (found,) = inspect(folder)["files"]
+    assert (found["kind"], found["file"]) == ("metadata alone", folder.name)
+    assert found["facts"]["view:sun_elevation"]["value"] == 65.4
+    assert [file["name"] for file in found["files"]] == [f"{folder.name}_MTL.txt"]
+    (folder / "LC09_MTL.txt").write_text("")
+    assert not inspect(folder, status=3)["files"][0]["usable"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"type": "Collection", "stac_version": "1.0.0", "extent": {}, "links": []}, "collection"),
+        ({"type": "Catalog", "stac_version": "1.0.0", "links": []}, "catalog"),
+        ({"stac_version": "0.9.0", "extent": {}, "links": []}, "collection"),
+        ({"type": "FeatureCollection", "features": [{"stac_version": "1.0.0"}]}, "list of items"),
+    ],
+)
+def test_a_collection_is_no_item(
+    tmp_path: Path, inspect: Inspect, content: dict[str, Any], kind: str
+) -> None:
+    path = tmp_path / "collection.json"
+    path.write_text(json.dumps({"id": "x"} | content))
+    (found,) = inspect(path, status=3)["files"]
+    assert found["error"]["message"] == f"collection.json: is a STAC {kind}, not an item"
+
+
+def item_over(path: Path, *, bbox: Any, **properties: Any) -> Path:
+    whole = json.loads(item(**PROPERTIES | properties)) | {"bbox": bbox}
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_items_of_two_places_share_no_ground(
+    tmp_path: Path, inspect: Inspect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = item_over(tmp_path / "a.json", bbox=[125, 39, 126, 40], gsd=10)
+    near = item_over(tmp_path / "b.json", bbox=[125.5, 39, 0, 126.5, 40, 50], gsd=10)
+    far = item_over(tmp_path / "c.json", bbox=[20, 10, 21, 11], gsd=10)
+    assert inspect(one, near)["pair"]["overlap"]["share"] == pytest.approx(0.5, abs=1e-6)
+    pair = inspect(one, far, status=3)["pair"]
+    assert pair["error"]["message"] == "a.json and c.json share no ground"
+    assert main(["inspect", str(one), str(far)]) == 3
+    assert "overlap              the two share no ground" in capsys.readouterr().out
+
+
+def test_items_of_unlike_pixels_would_be_refused(tmp_path: Path, inspect: Inspect) -> None:
+    box = [125, 39, 126, 40]
+    fine = item_over(tmp_path / "a.json", bbox=box, gsd=0.5)
+    coarse = item_over(tmp_path / "b.json", bbox=box, gsd=10)
+    middle = item_over(tmp_path / "c.json", bbox=box, gsd=2)
+    assert inspect(fine, middle)["pair"]["error"] is None
+    error = inspect(fine, coarse, status=3)["pair"]["error"]
+    assert error["message"] == "a.json is 20.0 times finer than b.json"
+
+
+@pytest.mark.parametrize(
+    "bbox",
+    [None, "x", [1, 2, 3], [1, 2, "3", 4], [170, 0, -170, 1], [0, 0, 0, 0], [1, 2, 3, 1e400]],
+)
+def test_bounds_that_are_none_tell_nothing(
+    tmp_path: Path, inspect: Inspect, capsys: pytest.CaptureFixture[str], bbox: Any
+) -> None:
+    one = item_over(tmp_path / "a.json", bbox=bbox)
+    two = item_over(tmp_path / "b.json", bbox=[125, 39, 126, 40])
+    assert inspect(one, two)["pair"]["overlap"] is None
+    assert main(["inspect", str(one), str(two)]) == 0
+    out = capsys.readouterr().out
+    assert "overlap              can't be told" in out
+    assert "comparable           can't be told: neither states the size of its pixels" in out
+
+
+@pytest.mark.parametrize(
+    ("properties", "unknown"),
+    [
+        ({"view:off_nadir": 20.0}, ["credit, view azimuth"]),
+        ({"view:off_nadir": 20.0, "view:azimuth": 90.0}, ["credit"]),
+        ({"view:off_nadir": 2.0}, ["credit"]),
+        ({}, ["credit, view"]),
+    ],
+)
+def test_a_view_from_aside_wants_its_side(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    properties: dict[str, float],
+    unknown: list[str],
+) -> None:
+    path = tmp_path / "a.json"
+    known = {n: v for n, v in PROPERTIES.items() if n not in ("view:off_nadir", "view:azimuth")}
+    path.write_text(item(**known | properties))
+    assert main(["inspect", str(path)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("unknown")]
+    told = [line.removeprefix("unknown").strip().split(": detect's --before-") for line in lines]
+    assert [sorted(words.split(", ")) for words, _ in told] == [
+        sorted(words.split(", ")) for words in unknown
+    ]
+    assert ("--before-view" in lines[0]) == ("view" in unknown[0])
+
+
 # A pair
+
+
+def test_images_of_one_place_share_ground(
+    write_tif: WriteTif, inspect: Inspect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = write_tif(ramp(), "a.tif")
+    two = write_tif(ramp(), "b.tif", transform=UTM * Affine.translation(COLS / 2, 0))
+    found = inspect(one, two)["pair"]["overlap"]
+    assert found["share"] == pytest.approx(0.5, abs=1e-3)
+    assert found["area_m2"] == pytest.approx(400 * 600, rel=2e-3)
+    assert main(["inspect", str(one), str(two)]) == 0
+    assert "overlap              50 % of the smaller, 0.24 km²" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shared", "status"), [(40, 80, 1, 0), (20, 60, 0.5, 0), (0, 30, 0, 3)]
+)
+def test_an_area_must_lie_in_both_images(
+    write_tif: WriteTif,
+    tmp_path: Path,
+    inspect: Inspect,
+    capsys: pytest.CaptureFixture[str],
+    left: int,
+    right: int,
+    shared: float,
+    status: int,
+) -> None:
+    one = write_tif(ramp(), "a.tif")
+    two = write_tif(ramp(), "b.tif", transform=UTM * Affine.translation(COLS / 2, 0))
+    area = area_file(tmp_path, left=left, right=right)
+    pair = inspect(one, two, "--aoi", area, status=status)["pair"]
+    assert pair["area_shared"] == pytest.approx(shared, abs=2e-3)
+    assert main(["inspect", str(one), str(two), "--aoi", str(area)]) == status
+    said = capsys.readouterr().out
+    assert ("none of area lies in both images" in said) == (status == 3)
+    assert (pair["error"] is not None) == (status == 3)
+
+
+def test_an_image_without_data_is_warned_of(write_tif: WriteTif, inspect: Inspect) -> None:
+    (found,) = inspect(write_tif(np.zeros((1, ROWS, COLS), "uint8"), nodata=0))["files"]
+    assert [warning["code"] for warning in found["warnings"]] == ["no-data"]
 
 
 def test_a_pair_is_told_why_it_cannot_be_differenced_as_it_is(
@@ -350,15 +500,27 @@ def test_each_image_of_a_pair_is_told_its_own_options(
 def test_a_pair_that_would_be_refused_is_told_so(
     write_tif: WriteTif, inspect: Inspect, changed: dict[str, Any], words: str
 ) -> None:
-    told = inspect(write_tif(ramp(), "a.tif"), write_tif(ramp(), "b.tif", **changed))
+    told = inspect(write_tif(ramp(), "a.tif"), write_tif(ramp(), "b.tif", **changed), status=3)
     assert words in told["pair"]["error"]["message"]
     assert [file["usable"] for file in told["files"]] == [True, True]
+
+
+@pytest.mark.parametrize("word", ["--quiet", "--json", None])
+def test_a_refused_pair_is_told_of_once(
+    write_tif: WriteTif, capsys: pytest.CaptureFixture[str], word: str | None
+) -> None:
+    far = write_tif(ramp(), "b.tif", transform=UTM * Affine.translation(9000, 0))
+    words = [word] if word else []
+    assert main(["inspect", str(write_tif(ramp(), "a.tif")), str(far), *words]) == 3
+    said = capsys.readouterr()
+    assert said.err.count("don't overlap") == (1 if word else 0)
+    assert said.out.count("don't overlap") == (0 if word == "--quiet" else 1)
 
 
 def test_a_pair_the_wrong_way_round_is_told_so(write_tif: WriteTif, inspect: Inspect) -> None:
     later = with_item(write_tif(ramp(), "later.tif"))
     earlier = with_item(write_tif(ramp(), "earlier.tif"), datetime="2023-01-01T00:00:00Z")
-    assert "was acquired after" in inspect(later, earlier)["pair"]["error"]["message"]
+    assert "was acquired after" in inspect(later, earlier, status=3)["pair"]["error"]["message"]
 
 
 def test_the_pair_is_told_in_words(write_tif: WriteTif, capsys: pytest.CaptureFixture[str]) -> None:
@@ -368,7 +530,7 @@ def test_the_pair_is_told_in_words(write_tif: WriteTif, capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     assert "comparable           Taken 183 days apart, 6 months apart in the year" in out
     assert "neither is resampled onto it: pixels coincide" in out
-    assert "unknown              credit: --before-credit" in out
+    assert "unknown              credit: detect's --before-credit" in out
 
 
 def test_a_pair_with_a_refused_file_has_no_comparability(
@@ -393,6 +555,26 @@ def test_a_quicklook_shows_the_image(write_tif: WriteTif, tmp_path: Path) -> Non
     width, below = pixels.shape[1], pixels[-50]
     assert below[3 * width // 4, 0] - below[width // 4, 0] > 200
     assert (pixels[:5] == 255).all()
+
+
+def test_a_quicklook_shows_what_a_mask_forbids(write_tif: WriteTif, tmp_path: Path) -> None:
+    folder = tmp_path / "product"
+    folder.mkdir()
+    scene = "LC08_L2SP_117033_20240606_20240610_02_T1"
+    image = np.full((1, 100, 100), 9000, "uint16")
+    image[:, :, 50:] = 20000
+    for band in ("B2", "B3", "B4"):
+        write_tif(image, f"product/{scene}_SR_{band}.TIF", nodata=0)
+    quality = np.full((1, 100, 100), 1 << 6, "uint16")  # clear
+    quality[:, :, 50:] = 1 << 3  # cloud
+    write_tif(quality, f"product/{scene}_QA_PIXEL.TIF", nodata=1)
+    assert main(["inspect", str(folder), "--quicklook", str(tmp_path / "looks"), "--json"]) == 0
+    (path,) = (tmp_path / "looks").iterdir()
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    below = pixels[-50]
+    assert (below[3 * pixels.shape[1] // 4] == 255).all()
+    assert (below[pixels.shape[1] // 4] == 0).all()
 
 
 def test_images_of_one_name_are_numbered(write_tif: WriteTif, tmp_path: Path) -> None:

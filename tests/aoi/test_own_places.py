@@ -250,3 +250,30 @@ def test_a_case_holds_the_place_and_not_where_it_is_kept(
     for path in case.rglob("*"):
         if path.is_file():
             assert b"someones_secret_folder" not in path.read_bytes()
+
+
+class TestSpacesInNames:
+    @pytest.mark.parametrize(
+        "text", ["김일성 광장", "김 일성광장", "Kim Il-sung Square", "kimilsungsquare"]
+    )
+    def test_a_documented_place_is_found_with_and_without(self, text: str) -> None:
+        assert load_area(text).name == "Kim Il Sung Square"
+
+    @pytest.mark.parametrize("name", ["북쪽마당", "북쪽 마당"])
+    @pytest.mark.parametrize("asked", ["북쪽마당", "북쪽 마당", "북쪽-마당"])
+    def test_an_own_place_in_its_own_script(self, name: str, asked: str, capsys: Captured) -> None:
+        told(capsys, "aoi", "add", POINT, "--name", name)
+        assert load_area(asked).name == name
+        told(capsys, "aoi", "add", POINT, "--name", asked, "--overwrite")
+        assert len(own.places()[0]) == 1
+
+    def test_the_short_name_keeps_its_hyphens(self) -> None:
+        place = add(load_area(POINT), name="North Court", name_local="북쪽 마당")
+        assert place.slug == "north-court"
+        assert load_area("북쪽마당").name == "North Court"
+
+
+def test_an_accuracy_that_nobody_stated_is_told_so(capsys: Captured) -> None:
+    add(load_area(POINT), name="North Court")
+    assert main(["aoi", "show", "north-court"]) == 0
+    assert "accuracy   not stated; from point" in capsys.readouterr().out

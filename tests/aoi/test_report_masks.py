@@ -22,9 +22,12 @@ from aoi.report.margins import swatches
         (8, "under cloud or its shadow"),
         (24, "under cloud or its shadow"),
         (32, "saturated in both images"),
-        (64, "masked by the user"),
+        (64, "left out by the user"),
         (2 | 8, "not seen in both images, or under cloud or its shadow"),
-        (1 | 16 | 64, "not seen in both images, under cloud or its shadow, or masked by the user"),
+        (
+            1 | 16 | 64,
+            "not seen in both images, under cloud or its shadow, or left out by the user",
+        ),
     ],
 )
 def test_the_legend_tells_why_places_are_hatched(tmp_path: Path, code: int, why: str) -> None:

@@ -595,7 +595,7 @@ class TestDetection:
         assert ((valid[200:] & LEFT_OUT) == 0).all()
         assert found.cut.value == every.cut.value
         assert len(found.regions) < len(every.regions)
-        assert found.observed.by_reason["masked by the user"] == pytest.approx(200 / SIDE)
+        assert found.observed.by_reason["left out by the user"] == pytest.approx(200 / SIDE)
 
     def test_saturated_in_both_tells_nothing_and_in_one_stays(self, tmp_path: Path) -> None:
         made = textured_pair(shape=(SIDE, SIDE), bands=2, seed=3, noise=0.05)

@@ -57,6 +57,16 @@ moment = st.datetimes(dt.datetime(1972, 1, 1), dt.datetime(2030, 12, 31)).map(
 )
 
 
+def test_bounds_that_read_the_same_are_one_number() -> None:
+    near, low = (taken(off_nadir=angle) for angle in (0.01, 4.0))
+    found = at(near, low)
+    assert found.lean is not None
+    assert found.lean.px is None
+    assert "move 0.7 px (0.7 m) between" in " ".join(found.sentences)
+    (wide,) = (one for one in at(low, low).sentences if one.startswith("Seen"))
+    assert "move 0.0 to 1.4 px (0.0 to 1.4 m) between" in wide
+
+
 # Lean
 
 
@@ -223,6 +233,13 @@ def test_seasons_go_round(one: str, other: str, season: float) -> None:
 def test_time_is_told_in_words() -> None:
     later = taken("2021-06-13T08:10:00")
     assert at(taken(), later).sentences[0] == "Taken 6.0 hours apart."
+    for seconds, words in (
+        (0, "within one minute"),
+        (70, "1 minute apart"),
+        (180, "3 minutes apart"),
+    ):
+        soon = dt.datetime.fromisoformat(DAY) + dt.timedelta(seconds=seconds)
+        assert at(taken(), taken(soon.isoformat())).sentences[0] == f"Taken {words}."
     day = Pass(acquisition=when("2021-06-13T00:00:00", "2021-06-13T23:59:59"))
     assert at(day, later).sentences[0] == "Taken on about the same day."
     june, january = "2024-06-13T02:00:00", "2021-01-13T02:00:00"

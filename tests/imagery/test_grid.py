@@ -332,7 +332,7 @@ def test_a_thousandth_of_a_pixel_is_forgiven() -> None:
     [
         (Affine.translation(0.25, 2.9), "EPSG:32651", "offset of -0.100 rows, +0.250 cols"),
         (Affine.scale(2), "EPSG:32651", "pixels 2 times as large"),
-        (Affine.scale(1.0001), "EPSG:32651", "pixels 1 times as large"),
+        (Affine.scale(1.0001), "EPSG:32651", "pixels 1.0001 times as large"),
         (Affine.rotation(1), "EPSG:32651", "rotated or flipped"),
         (Affine.scale(1, -1), "EPSG:32651", "rotated or flipped"),
         (Affine.translation(0, 0), "EPSG:32652", "EPSG:32652 against EPSG:32651"),

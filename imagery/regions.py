@@ -25,6 +25,9 @@ class ScoredTile:
     seen: NDArray[np.bool_]
     """Whether the pixel is observed in both scenes."""
 
+    candidate: NDArray[np.bool_]
+    """Whether the pixel is seen, above the threshold, and within the change's outline."""
+
     beside_unseen: NDArray[np.bool_]
     """Whether one of the eight pixels around, in whatever tile, is not observed."""
 
@@ -72,7 +75,6 @@ def label_regions(
     tiles: Iterable[ScoredTile],
     *,
     window: Window,
-    threshold: float,
     least_pixels: int,
     labels: NDArray[np.uint32],
 ) -> LabelledMap:
@@ -84,8 +86,6 @@ def label_regions(
         The tiles of ``window``, each once, in row-major order.
     window
         The window of the map.
-    threshold
-        A candidate is an observed pixel whose score is above.
     least_pixels
         Smallest region kept.
     labels
@@ -95,8 +95,7 @@ def label_regions(
     links: list[NDArray[np.int64]] = []
     count = 0
     for tile in tiles:
-        candidates = tile.seen & (tile.score > threshold)
-        own, found = ndimage.label(candidates, structure=_EIGHT)
+        own, found = ndimage.label(tile.candidate, structure=_EIGHT)
         rows, cols = tile.window.within(window)
         block = np.where(own > 0, own + count, 0).astype(np.uint32)
         labels[rows, cols] = block

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
+from imagery import outline
 from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import map_tiles
 from imagery.errors import InputError
@@ -51,8 +52,8 @@ class PairReader:
 
     @property
     def halo(self) -> int:
-        """Pixels read around a window, for the smoothing and the gradient."""
-        return int(np.ceil(4 * self.smoothing)) + 2
+        """Pixels read around a window: for the smoothing, the gradient and the outline."""
+        return int(np.ceil(4 * self.smoothing)) + 1 + outline.HALO
 
     def read(self, window: Window) -> tuple[Raster, Raster]:
         """Before and after over a window of the working grid, smoothed; halos are cut off.

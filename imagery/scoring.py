@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imagery import difference, normalise
+from imagery import difference, normalise, outline
 from imagery.bands import BandPairs
 from imagery.blocks import Window, tiles_over
 from imagery.blockwise import Progress, map_tiles
@@ -56,6 +56,15 @@ class Measure:
         mapped = self.radiometry.apply(after)
         slope = self.radiometry.slope(after)
         return difference.METHODS[self.method](mapped - before, spill * slope, self.noise)
+
+    def in_noise(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The change vector, shape (bands, ...), whitened by the noise's covariance."""
+        whiten = np.linalg.inv(np.linalg.cholesky(self.noise.covariance)).astype(np.float32)
+        away = self.radiometry.apply(after) - before
+        away -= self.noise.mean.astype(np.float32).reshape(-1, *[1] * (away.ndim - 1))
+        return np.tensordot(whiten, away, axes=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,7 +170,7 @@ def score_map(
         labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=window.shape)
 
         def results() -> Iterator[ScoredTile]:
-            run = partial(_score_tile, pair, measure, area, ignored=ignored)
+            run = partial(_score_tile, pair, measure, area, threshold=threshold, ignored=ignored)
             done = map_tiles(run, tiles, executor=executor)
             for number, (tile, (scored, codes)) in enumerate(done, start=1):
                 place = tile.shifted(-window.top, -window.left)
@@ -174,7 +183,6 @@ def score_map(
         labelled = label_regions(
             results(),
             window=window,
-            threshold=threshold,
             least_pixels=least_pixels(plan, options),
             labels=labels,
         )
@@ -193,20 +201,29 @@ def _score_tile(
     area: Extent | None,
     window: Window,
     *,
+    threshold: float,
     ignored: Outline | None = None,
 ) -> tuple[ScoredTile, Codes]:
     before, after = pair.read(window)
     padded = window.padded(pair.halo)
-    rows, cols = window.within(padded)
     errors = pair.errors(padded)
-    spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
-    result = measure.score(before.data[:, rows, cols], after.data[:, rows, cols], spill)
     codes = codes_of(pair, padded, before, after, errors, ignored=ignored)
+    # With the margin that the outline looks at.
+    wide = window.padded(outline.HALO)
+    rows, cols = wide.within(padded)
+    x, y = before.data[:, rows, cols], after.data[:, rows, cols]
+    spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
+    result = measure.score(x, y, spill)
+    candidate = (codes.valid[rows, cols] == 0) & (result.score > threshold)
+    candidate = outline.covered(result.score, measure.in_noise(x, y), candidate)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
+    own = window.within(wide)
+    rows, cols = window.within(padded)
     scored = ScoredTile(
         window=window,
-        score=result.score,
-        signed=result.signed,
+        score=result.score[own],
+        signed=result.signed[own],
+        candidate=candidate[own],
         seen=codes.valid[rows, cols] == 0,
         beside_unseen=beside(codes.valid != 0)[rows, cols],
         inside=inside,

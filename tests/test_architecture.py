@@ -25,7 +25,7 @@ ORDER = {
         "env", "mask", "rounding", "bands", "metadata", "comparability", "grid",
         "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
-        "resample", "warp", "ortho", "coregister", "sampling", "normalise", "difference",
+        "resample", "warp", "ortho", "coregister", "outline", "sampling", "normalise", "difference",
         "threshold", "regions", "observed", "clouds", "scoring", "preview", "aligned", "steps",
         # pipeline
         "align", "detect",

@@ -43,6 +43,7 @@ def labelled(
                 score=score[at].astype(np.float32),
                 signed=signed[at].astype(np.float32),
                 seen=seen[at],
+                candidate=(seen & (score > threshold))[at],
                 beside_unseen=around[at],
                 inside=inside[at],
             )
@@ -50,7 +51,6 @@ def labelled(
     return label_regions(
         tiles(),
         window=window,
-        threshold=threshold,
         least_pixels=least,
         labels=np.zeros(score.shape, np.uint32),
     )
@@ -170,13 +170,6 @@ def test_ids_follow_the_first_pixel_whatever_the_tiles() -> None:
     assert found.labels[0, 6] == 1  # first row, though in the second tile
     assert found.labels[1, 0] == 2
     assert found.labels[2, 5] == 3
-
-
-def test_a_candidate_is_above_the_threshold_and_seen() -> None:
-    score = np.array([[2.0, 2.0001, 9.0, np.nan]])
-    seen = np.array([[True, True, False, False]])
-    found = labelled(score, size=10, threshold=2, seen=seen)
-    assert found.labels.tolist() == [[0, 1, 0, 0]]
 
 
 def test_small_regions_and_those_beside_the_area_go() -> None:

@@ -81,14 +81,16 @@ def test_tiles_of_the_map_are_those_of_the_whole(
     measure = Measure(method=method, radiometry=LINE, noise=noise)
     window = Window(-3, -2, 93, 100)
     area = box_of(pair.grid, Window(10, 20, 60, 70))
-    whole, codes = _score_tile(pair, measure, area, window)
+    whole, codes = _score_tile(pair, measure, area, window, threshold=1)
     assert set(np.unique(codes.valid)) == {0, 1, 2, 3}
+    assert whole.candidate.any()
+    assert not (whole.candidate & ~(whole.seen & (whole.score > 1))).any()
     for tile in tiles_over(window, size=31):
         at = tile.within(window)
-        part, code = _score_tile(pair, measure, area, tile)
+        part, code = _score_tile(pair, measure, area, tile, threshold=1)
         assert part.window == tile
         np.testing.assert_array_equal(code.valid, codes.valid[at])
-        for name in ("seen", "beside_unseen", "inside"):
+        for name in ("seen", "candidate", "beside_unseen", "inside"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[at])
         for name in ("score", "signed"):
             here = getattr(part, name)[part.seen]
@@ -99,7 +101,7 @@ def test_codes_tell_which_scene_did_not_show_a_pixel(scenes: tuple[Scene, Scene]
     pair = reader(*scenes, smoothing=0, shift=Shift.constant(0, 0))
     noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
     measure = Measure(method="cva", radiometry=LINE, noise=noise)
-    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 100))
+    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 100), threshold=6)
     expected = np.zeros((90, 100), np.uint8)
     expected[30:50, 40:60] = 1
     expected[66, 66] = 2
@@ -149,7 +151,7 @@ def test_badly_aligned_places_are_not_observed(scenes: tuple[Scene, Scene]) -> N
     )
     noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
     measure = Measure(method="cva", radiometry=LINE, noise=noise)
-    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 90))
+    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 90), threshold=6)
     assert not (codes.valid[:44] == 4).any()
     assert (codes.valid[46:66, 60:] == 4).all()
     assert codes.valid[46:50, 40:60].max() == 1  # that it wasn't seen comes first

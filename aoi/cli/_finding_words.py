@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aoi.cli._text import one_line
-from aoi.finding.add import Added
 from aoi.finding.item import Item
 from aoi.finding.pairs import Candidate
 from aoi.finding.search import Found
 from aoi.finding.sources import without_secrets
 from aoi.places import Area, load_area
 from imagery.errors import TwopassError
+
+if TYPE_CHECKING:
+    from aoi.finding.add import Added  # which opens images: a search needs none of that
 
 
 def search_lines(found: Found, *, limit: int) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import geopandas as gpd
 
@@ -35,6 +36,33 @@ class Layer:
     """In QGIS' own form, QML."""
 
     about: str
+
+
+def qml(renderer: str, content: str, *, attributes: str = "") -> str:
+    """A style in QGIS' form, from a renderer's name and what it holds."""
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        '<qgis version="3.28.0" styleCategories="Symbology">'
+        f'<renderer-v2 type="{renderer}"{attributes} symbollevels="0" enableorderby="0"'
+        f' forceraster="0">{content}</renderer-v2></qgis>\n'
+    )
+
+
+def symbol(kind: Literal["fill", "line", "marker"], name: str, options: Mapping[str, str]) -> str:
+    """A simple symbol of a style."""
+    told = "".join(
+        f'<Option type="QString" name="{key}" value="{value}"/>' for key, value in options.items()
+    )
+    return (
+        f'<symbol type="{kind}" name="{name}" alpha="1" force_rhr="0" clip_to_extent="1">'
+        f'<layer class="Simple{kind.title()}" enabled="1" locked="0" pass="0">'
+        f'<Option type="Map">{told}</Option></layer></symbol>'
+    )
+
+
+def single_symbol(kind: Literal["fill", "line", "marker"], options: Mapping[str, str]) -> str:
+    """The style that draws every feature alike."""
+    return qml("singleSymbol", f"<symbols>{symbol(kind, '0', options)}</symbols>")
 
 
 def write_layers(layers: Sequence[Layer], path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagery.options import Strict, option
+from imagery.strict import Strict, option
 
 
 @dataclass(frozen=True, kw_only=True)

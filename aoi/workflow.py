@@ -190,7 +190,7 @@ def _write(
 
 def _draw(case: Path) -> tuple[Path, ...]:
     """Draw everything that is drawn from a case alone."""
-    from aoi.alignment import figure_of
+    from aoi.alignment.stored import figure_of
     from aoi.report import draw_report
 
     return draw_report(case, alignment=figure_of(case))
@@ -198,8 +198,7 @@ def _draw(case: Path) -> tuple[Path, ...]:
 
 def _check_diagnosis(folder: Path, out: Path, images: tuple[Path, Path]) -> None:
     """Refuse a folder for the diagnosis in which something would be lost."""
-    from aoi.alignment import check_free
-    from aoi.alignment.diagnosis import FILES
+    from aoi.alignment.diagnosis import FILES, check_free
 
     place, case = (Path(os.path.realpath(path)) for path in (folder, out))
     partial_case = case.with_name(case.name + ".partial")
@@ -231,7 +230,8 @@ def _examine(
     alignment: Alignment,
 ) -> None:
     """Keep what tells of an alignment, while the images are at hand."""
-    from aoi.alignment import diagnose, keep_ties
+    from aoi.alignment.diagnosis import diagnose
+    from aoi.alignment.stored import keep_ties
 
     if diagnosis is not None:
         diagnose(diagnosis, scenes=scenes, plan=plan, bands=bands, alignment=alignment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TILE = 512
 """Side, in px, of the compute tiles that every number is computed on.
@@ -63,6 +63,14 @@ class Window:
             max(top, min(self.bottom, other.bottom)),
             max(left, min(self.right, other.right)),
         )
+
+    def halves(self) -> tuple[Window, Window]:
+        """The window cut across its longer side."""
+        if self.height >= self.width:
+            middle = (self.top + self.bottom) // 2
+            return replace(self, bottom=middle), replace(self, top=middle)
+        middle = (self.left + self.right) // 2
+        return replace(self, right=middle), replace(self, left=middle)
 
     def contains(self, other: Window) -> bool:
         return (

@@ -9,6 +9,7 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -17,7 +18,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
 from imagery.blocks import Window
-from imagery.errors import InputError, MissingInputError, UsageError
+from imagery.errors import InputError, UsageError
+from imagery.grid_file import grid_of_file
 from imagery.options import GridOptions
 from imagery.record import Caution
 from imagery.scene import Role, Scene
@@ -330,34 +332,10 @@ def _named_grid(
     for role, scene in scenes.items():
         if name == role:
             return scene.geobox, role
-    from pathlib import Path
-
-    from imagery.env import open_raster
-
-    path = Path(name)
-    if scenes["before"].geobox.crs is None:
-        raise UsageError(
-            "a file's grid is not for images without a georeference",
-            found=path.name,
-            needed="coarser, before or after",
-            option="--grid",
-        )
-    if not path.is_file():
-        raise MissingInputError(
-            f"{path.name}: no such grid or file",
-            found="no file of that name",
-            needed="coarser, before, after or a raster file",
-            option="--grid",
-        )
-    with open_raster(path, option="--grid") as dataset:
-        if dataset.crs is None:
-            raise InputError(
-                f"{path.name}: has no CRS, so it is no grid to work on",
-                found="no CRS",
-                needed="coarser, before, after or a georeferenced raster file",
-                option="--grid",
-            )
-        return GeoBox(dataset.shape, dataset.transform, dataset.crs), "other"
+    georeferenced = scenes["before"].geobox.crs is not None
+    words = ("coarser", "before", "after")
+    found = grid_of_file(Path(name), georeferenced=georeferenced, words=words, use="work on")
+    return found, "other"
 
 
 def _result_window(extent: Extent | None, geobox: GeoBox, overlap: Window) -> Window:

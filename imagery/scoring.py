@@ -53,18 +53,29 @@ class Measure:
         ``spill``, shape (2, bands, ...), is what one standard error of the alignment changes in
         the later scene.
         """
-        mapped = self.radiometry.apply(after)
-        slope = self.radiometry.slope(after)
-        return difference.METHODS[self.method](mapped - before, spill * slope, self.noise)
+        return self.scored(self.change(before, after), after, spill)
 
-    def in_noise(
+    def change(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """The change vector, shape (bands, ...), whitened by the noise's covariance."""
+        """The change vector, shape (bands, ...): later minus earlier, in the earlier's units."""
+        return self.radiometry.apply(after) - before
+
+    def scored(
+        self,
+        change: NDArray[np.float32],
+        after: NDArray[np.float32],
+        spill: NDArray[np.float32],
+    ) -> difference.Scores:
+        """Scores, as :meth:`score`, of a change vector that is at hand."""
+        spill = spill * self.radiometry.slope(after)
+        return difference.METHODS[self.method](change, spill, self.noise)
+
+    def in_noise(self, change: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A change vector whitened by the noise's covariance."""
         whiten = np.linalg.inv(np.linalg.cholesky(self.noise.covariance)).astype(np.float32)
-        away = self.radiometry.apply(after) - before
-        away -= self.noise.mean.astype(np.float32).reshape(-1, *[1] * (away.ndim - 1))
-        return np.tensordot(whiten, away, axes=1)
+        mean = self.noise.mean.astype(np.float32).reshape(-1, *[1] * (change.ndim - 1))
+        return np.tensordot(whiten, change - mean, axes=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -213,9 +224,10 @@ def _score_tile(
     rows, cols = wide.within(padded)
     x, y = before.data[:, rows, cols], after.data[:, rows, cols]
     spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
-    result = measure.score(x, y, spill)
+    change = measure.change(x, y)
+    result = measure.scored(change, y, spill)
     candidate = (codes.valid[rows, cols] == 0) & (result.score > threshold)
-    candidate = outline.covered(result.score, measure.in_noise(x, y), candidate)
+    candidate = outline.covered(result.score, measure.in_noise(change), candidate)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
     own = window.within(wide)
     rows, cols = window.within(padded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +164,7 @@ def _pieces(
         if read <= _PIECE or max(window.shape) == 1:
             yield _Piece(window=window, positions=positions, needed=needed)
             return
-    for half in _halves(window):
+    for half in window.halves():
         yield from _pieces(scene, grid, half, shift, reduction)
 
 
@@ -188,15 +188,6 @@ def _resampled(
     corner = piece.needed.top // decimate, piece.needed.left // decimate
     interpolate(data, source.valid, piece.positions, *corner, decimate, values, seen)
     return values, seen
-
-
-def _halves(window: Window) -> tuple[Window, Window]:
-    """The window cut across its longer side."""
-    if window.height >= window.width:
-        middle = (window.top + window.bottom) // 2
-        return replace(window, bottom=middle), replace(window, top=middle)
-    middle = (window.left + window.right) // 2
-    return replace(window, right=middle), replace(window, left=middle)
 
 
 def _aligned(window: Window, step: int) -> Window:

@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "imagery": (
         # values
-        "errors", "blocks", "raster", "record", "options", "scene", "compiled", "shift",
+        "errors", "blocks", "raster", "record", "strict", "options", "scene", "compiled", "shift",
         "seamed_shift", "shift_error", "untrusted",
         # in and out
-        "env", "mask", "rounding", "bands", "metadata", "comparability", "grid",
-        "positions", "masks", "products", "read", "write", "transform", "blockwise",
+        "env", "mask", "rounding", "bands", "metadata", "comparability", "grid_file",
+        "grid", "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
         "resample", "warp", "ortho", "coregister", "outline", "sampling", "normalise", "difference",
         "threshold", "regions", "observed", "clouds", "scoring", "preview", "aligned", "steps",
@@ -33,8 +33,8 @@ ORDER = {
         "simulate",
     ),
     "aoi": (
-        "options", "facts", "places", "geopackage", "changes", "case", "report", "finding",
-        "inspection", "alignment", "workflow", "cli", "__main__",
+        "options", "output", "facts", "places", "geopackage", "changes", "case", "report",
+        "finding", "inspection", "alignment", "workflow", "cli", "__main__",
     ),
 }  # fmt: skip
 """What each package holds, in the order of the flow: a module imports what stands to its left."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from aoi.geopackage import Layer, write_layers
+from aoi.geopackage import Layer, qml, symbol, write_layers
 from imagery.coregister import TiePoints
 from imagery.grid import Plan, moved
 
@@ -113,7 +113,7 @@ def write_ties(ties: TiePoints, plan: Plan, path: Path) -> None:
     write_layers(layers, path)
 
 
-def _qml(kind: str) -> str:
+def _qml(kind: Literal["line", "marker"]) -> str:
     """A QGIS style that colours by ``residual_px``."""
     ranges, symbols = [], []
     low = 0.0
@@ -122,40 +122,26 @@ def _qml(kind: str) -> str:
             f'<range lower="{low:.6f}" upper="{high:.6f}" symbol="{number}" label="{label}"'
             ' render="true"/>'
         )
-        symbols.append(_symbol(kind, number, _rgba(colour)))
+        symbols.append(symbol(kind, str(number), _looks(kind, _rgba(colour))))
         low = high
-    return (
-        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-        '<qgis version="3.28.0" styleCategories="Symbology">'
-        '<renderer-v2 type="graduatedSymbol" attr="residual_px" graduatedMethod="GraduatedColor"'
-        ' symbollevels="0" enableorderby="0" forceraster="0">'
-        f"<ranges>{''.join(ranges)}</ranges><symbols>{''.join(symbols)}</symbols>"
-        "</renderer-v2></qgis>\n"
+    return qml(
+        "graduatedSymbol",
+        f"<ranges>{''.join(ranges)}</ranges><symbols>{''.join(symbols)}</symbols>",
+        attributes=' attr="residual_px" graduatedMethod="GraduatedColor"',
     )
 
 
-def _symbol(kind: str, number: int, colour: str) -> str:
-    options = (
-        {
-            "name": "circle",
-            "color": colour,
-            "outline_color": "35,35,35,255",
-            "outline_width": "0.2",
-            "size": "2",
-            "size_unit": "MM",
-        }
-        if kind == "marker"
-        else {"line_color": colour, "line_width": "0.4", "line_width_unit": "MM"}
-    )
-    layer = "SimpleMarker" if kind == "marker" else "SimpleLine"
-    told = "".join(
-        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
-    )
-    return (
-        f'<symbol type="{kind}" name="{number}" alpha="1" force_rhr="0" clip_to_extent="1">'
-        f'<layer class="{layer}" enabled="1" locked="0" pass="0">'
-        f'<Option type="Map">{told}</Option></layer></symbol>'
-    )
+def _looks(kind: Literal["line", "marker"], colour: str) -> dict[str, str]:
+    if kind == "line":
+        return {"line_color": colour, "line_width": "0.4", "line_width_unit": "MM"}
+    return {
+        "name": "circle",
+        "color": colour,
+        "outline_color": "35,35,35,255",
+        "outline_width": "0.2",
+        "size": "2",
+        "size_unit": "MM",
+    }
 
 
 def _rgba(colour: str) -> str:

@@ -12,31 +12,19 @@ import numpy as np
 import shapely
 
 from aoi.changes import schema
-from aoi.geopackage import Layer, write_layers
+from aoi.geopackage import Layer, single_symbol, write_layers
 from aoi.places.position import coordinate_digits, to_lonlat
 from imagery.errors import OutputError
 
-_QML = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.28.0" styleCategories="Symbology">
- <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">
-  <symbols>
-   <symbol type="fill" name="0" alpha="1" force_rhr="0" clip_to_extent="1">
-    <layer class="SimpleFill" enabled="1" locked="0" pass="0">
-     <Option type="Map">
-      <Option type="QString" name="style" value="no"/>
-      <Option type="QString" name="color" value="255,0,255,0"/>
-      <Option type="QString" name="outline_style" value="solid"/>
-      <Option type="QString" name="outline_color" value="255,0,255,255"/>
-      <Option type="QString" name="outline_width" value="0.5"/>
-      <Option type="QString" name="outline_width_unit" value="MM"/>
-      <Option type="QString" name="joinstyle" value="miter"/>
-     </Option>
-    </layer>
-   </symbol>
-  </symbols>
- </renderer-v2>
-</qgis>
-"""
+_STYLE = {
+    "style": "no",
+    "color": "255,0,255,0",
+    "outline_style": "solid",
+    "outline_color": "255,0,255,255",
+    "outline_width": "0.5",
+    "outline_width_unit": "MM",
+    "joinstyle": "miter",
+}
 
 
 def write_gpkg(frame: gpd.GeoDataFrame, path: Path) -> None:
@@ -55,7 +43,7 @@ def write_gpkg(frame: gpd.GeoDataFrame, path: Path) -> None:
         name=schema.LAYER,
         frame=schema.conform(frame).reset_index(drop=True),
         kind="MultiPolygon",
-        style=_QML,
+        style=single_symbol("fill", _STYLE),
         about="Outlines of changes",
     )
     write_layers([layer], path)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aoi.alignment import Products, align_files
+from aoi.alignment.job import Products, align_files
 from aoi.cli._show import Shown
 from aoi.cli._text import one_line
 from aoi.report.alignment import direction

@@ -149,7 +149,7 @@ def align(
     **values: Any,
 ) -> None:
     """Align TARGET to REFERENCE: co-registration alone, all bands of TARGET in one GeoTIFF."""
-    from aoi.alignment import Products
+    from aoi.alignment.job import Products
     from aoi.cli._align import run_align
     from aoi.cli._show import Shown
 

@@ -11,7 +11,7 @@ import click
 
 from aoi.cli._show import Shown
 from aoi.cli._text import one_line
-from imagery.errors import MissingInputError, OutputError, UsageError
+from imagery.errors import MissingInputError, UsageError
 
 if TYPE_CHECKING:
     from aoi.places.area import Area
@@ -210,15 +210,10 @@ def _write(area: Area, path: Path, *, name: str | None) -> None:
     geometry = json.loads(shapely.to_geojson(area.geometry))
     properties = {"name": name or path.stem, "source": area.source}
     content = {"type": "Feature", "properties": properties, "geometry": geometry}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        text = json.dumps(content, ensure_ascii=False) + "\n"
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path.name}: cannot be written", found=error.strerror, option="--out"
-        ) from error
+    from aoi.output import write_whole
+
+    text = json.dumps(content, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode(), option="--out")
 
 
 def _tell_kept(place: Place, *, as_json: bool) -> None:

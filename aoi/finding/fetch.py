@@ -25,6 +25,7 @@ from aoi.finding.partial import Partial
 from aoi.finding.reach import Signer, opened
 from aoi.finding.sources import without_secrets
 from aoi.finding.window import window_on
+from aoi.output import write_whole
 from aoi.places import Area
 from aoi.places.area import footprint
 from imagery.blocks import Window
@@ -278,12 +279,9 @@ def _geojson(outline: Any) -> str:
 
 
 def _write_item(path: Path, item: Mapping[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(item, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    write_whole(
+        path, (json.dumps(item, indent=1, ensure_ascii=False) + "\n").encode(), option="--out"
+    )
 
 
 # What is there already

@@ -6,6 +6,7 @@ server fails, the place says so.
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from aoi.finding.pairs import Candidate
 from aoi.finding.reach import Signer, opened
 from aoi.finding.search import Found
 from aoi.finding.window import window_on
+from aoi.output import write_whole
 from aoi.places import Area
 from aoi.report.fonts import font_for
 from imagery.env import RASTER_ERRORS, raster_environment
@@ -154,17 +156,9 @@ def _draw(
             _cell(figure, f"{name}{role}", one, pictures, (left, top), height, columns)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a glyph that no font has is drawn as a box
-        partial = path.with_name(path.name + ".partial")
-        try:
-            figure.savefig(partial, format="png", metadata={"Software": "twopass"})
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(
-                f"{path.name}: cannot be written",
-                found=error.strerror or str(error),
-                needed="a folder that can be written to",
-                option="--quicklook",
-            ) from error
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", metadata={"Software": "twopass"})
+    write_whole(path, drawn.getvalue(), option="--quicklook")
 
 
 def _cell(

@@ -26,8 +26,9 @@ from aoi.finding.pairs import (
 )
 from aoi.finding.query import Days, Query
 from aoi.finding.sources import Source, api_named, is_address
+from aoi.output import write_whole
 from aoi.places import Area
-from imagery.errors import InputError, OutputError, UsageError
+from imagery.errors import InputError, UsageError
 from imagery.record import Caution, to_json
 
 if TYPE_CHECKING:
@@ -269,19 +270,8 @@ def write_search(found: Found, path: Path, *, limit: int) -> None:
     }
     content = told(found, limit=limit)
     content["items"] = {"type": "FeatureCollection", "features": list(items.values())}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(
-            json.dumps(to_json(content), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path.name}: cannot be written",
-            found=error.strerror or str(error),
-            needed="a folder that can be written to",
-            option="--out",
-        ) from error
+    text = json.dumps(to_json(content), indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode(), option="--out")
 
 
 def listed_items(path: Path, *, number: int | None) -> tuple[tuple[Item, ...], Area | None]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aoi.inspection._file import displayed
+from aoi.output import write_whole
 from aoi.report.words import clean
 from imagery.errors import OutputError
 from imagery.read import read_window
@@ -41,8 +42,6 @@ def write_quicklooks(scenes: Sequence[Scene], folder: Path) -> list[Path]:
     InputError
         If an image is damaged.
     """
-    from aoi.report.contents import write_whole  # geopandas takes a second to load
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -32,7 +32,8 @@ def draw_report(case: Path, *, alignment: bytes | None = None) -> tuple[Path, ..
         If the folder can't be written to.
     """
     # Matplotlib takes half a second to load: only a drawing pays for it.
-    from aoi.report.contents import read_contents, write_whole
+    from aoi.output import write_whole
+    from aoi.report.contents import read_contents
     from aoi.report.html import page
     from aoi.report.maps import alignment_plate, draw_maps, write_maps
 

@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aoi.report.furniture import Frame, frame_of
 from imagery.env import open_raster, raster_environment
-from imagery.errors import InputError, MissingInputError, OutputError
+from imagery.errors import InputError, MissingInputError
 from imagery.record import Json
 
 SCHEMA = 1
@@ -155,20 +155,6 @@ def cropped(contents: Contents, box: tuple[float, float, float, float]) -> Conte
             if any(change.outline.intersects(here) for change in site.changes)
         ),
     )
-
-
-def write_whole(path: Path, data: bytes) -> Path:
-    """Write a file beside its place and rename it, so that no half file ever stands there."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path.name}: cannot be written", found=error.strerror, needed="a writable folder"
-        ) from error
-    return path
 
 
 def _cropped_picture(

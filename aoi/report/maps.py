@@ -13,9 +13,10 @@ import matplotlib
 import shapely
 from PIL import Image
 
+from aoi.output import write_whole
 from aoi.report import words
 from aoi.report.alignment import alignment
-from aoi.report.contents import Contents, Site, cropped, write_whole
+from aoi.report.contents import Contents, Site, cropped
 from aoi.report.findings import best_corner, draw_findings, extents_of, place_numbers
 from aoi.report.labels import Box
 from aoi.report.layers import Panel, draw_changes, draw_image, draw_unobserved, panel_on

@@ -12,8 +12,9 @@ from odc.geo.geobox import GeoBox
 
 from imagery.align._carried import places
 from imagery.blocks import Window
-from imagery.errors import InputError, MissingInputError, UsageError
+from imagery.errors import InputError, UsageError
 from imagery.grid import footprint_window, ground_pixel, outline
+from imagery.grid_file import grid_of_file
 from imagery.options import AlignOptions
 from imagery.record import Caution
 from imagery.shift import Shift
@@ -118,7 +119,12 @@ def _lattice(target: GeoBox, reference: GeoBox, name: str) -> GeoBox:
     if name == "target":
         return target
     if name != "auto":
-        return _grid_of_file(Path(name), georeferenced=target.crs is not None)
+        return grid_of_file(
+            Path(name),
+            georeferenced=target.crs is not None,
+            words=("auto", "reference", "target"),
+            use="write on",
+        )
     if abs(ground_pixel(target) / ground_pixel(reference) - 1) <= 0.01:
         return reference
     # The image's own pixel size, from the corner of the reference, so that whole products of one
@@ -132,35 +138,6 @@ def _lattice(target: GeoBox, reference: GeoBox, name: str) -> GeoBox:
     rows, cols = reference.shape
     shape = max(1, math.ceil(rows / down)), max(1, math.ceil(cols / across))
     return GeoBox(shape, reference.affine * Affine.scale(across, down), reference.crs)
-
-
-def _grid_of_file(path: Path, *, georeferenced: bool) -> GeoBox:
-    from imagery.env import open_raster
-
-    needed = "auto, reference, target or a georeferenced raster file"
-    if not georeferenced:
-        raise UsageError(
-            "a file's grid is not for images without a georeference",
-            found=path.name,
-            needed="auto, reference or target",
-            option="--grid",
-        )
-    if not path.is_file():
-        raise MissingInputError(
-            f"{path.name}: no such grid or file",
-            found="no file of that name",
-            needed=needed,
-            option="--grid",
-        )
-    with open_raster(path, option="--grid") as dataset:
-        if dataset.crs is None or dataset.transform.is_degenerate:
-            raise InputError(
-                f"{path.name}: is not georeferenced, so it is no grid to write on",
-                found="no CRS" if dataset.crs is None else "no geotransform",
-                needed=needed,
-                option="--grid",
-            )
-        return GeoBox(dataset.shape, dataset.transform, dataset.crs)
 
 
 def _moved_footprint(image: GeoBox, lattice: GeoBox, shift: Shift, home: GeoBox) -> Window:

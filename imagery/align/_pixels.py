@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -114,7 +114,7 @@ class Mover:
         if needed.height * needed.width <= _PIECE or max(window.shape) == 1:
             yield window, needed, row, col
             return
-        for half in _halves(window):
+        for half in window.halves():
             yield from self._pieces(half)
 
 
@@ -176,12 +176,3 @@ def _nearest_pixels(places: NDArray[np.float64]) -> NDArray[np.intp]:
     nearest = np.floor(places + 0.5 - 1e-6)
     # What a projection doesn't show lies outside of any image.
     return np.asarray(np.clip(np.nan_to_num(nearest, nan=-1e9), -1e9, 1e9), np.intp)
-
-
-def _halves(window: Window) -> tuple[Window, Window]:
-    """The window cut across its longer side."""
-    if window.height >= window.width:
-        middle = (window.top + window.bottom) // 2
-        return replace(window, bottom=middle), replace(window, top=middle)
-    middle = (window.left + window.right) // 2
-    return replace(window, right=middle), replace(window, left=middle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ class Sheet:
         if needed.height * needed.width <= _PIECE or max(part.shape) == 1:
             yield part, needed
             return
-        for half in _halves(part):
+        for half in part.halves():
             yield from self._pieces(half, window, rows, cols)
 
     def _positions(self, window: Window) -> tuple[Floats, Floats]:
@@ -170,12 +170,3 @@ def _tame(positions: Floats) -> Floats:
     """Positions that are no numbers, or beyond all images, far outside of the image."""
     finite = np.nan_to_num(positions, nan=-_FAR, posinf=_FAR, neginf=-_FAR)
     return np.asarray(np.clip(finite, -_FAR, _FAR))
-
-
-def _halves(window: Window) -> tuple[Window, Window]:
-    """The window cut across its longer side."""
-    if window.height >= window.width:
-        middle = (window.top + window.bottom) // 2
-        return replace(window, bottom=middle), replace(window, top=middle)
-    middle = (window.left + window.right) // 2
-    return replace(window, right=middle), replace(window, left=middle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from affine import Affine
@@ -82,20 +81,12 @@ def _sampled(mask: Mask, grid: GeoBox, window: Window, shift: Shift | None) -> N
     row, col = rows[inside].astype(np.intp), cols[inside].astype(np.intp)
     needed = Window(int(row.min()), int(col.min()), int(row.max()) + 1, int(col.max()) + 1)
     if needed.height * needed.width > _PIECE and max(window.shape) > 1:
-        for half in _halves(window):
+        for half in window.halves():
             found[half.within(window)] = _sampled(mask, grid, half, shift)
         return found
     read = _read(mask, needed)
     found[inside] = read[row - needed.top, col - needed.left]
     return found
-
-
-def _halves(window: Window) -> tuple[Window, Window]:
-    if window.height >= window.width:
-        middle = (window.top + window.bottom) // 2
-        return replace(window, bottom=middle), replace(window, top=middle)
-    middle = (window.left + window.right) // 2
-    return replace(window, right=middle), replace(window, left=middle)
 
 
 def _read(mask: Mask, window: Window) -> NDArray[np.uint8]:

@@ -22,9 +22,13 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
-from aoi.alignment import Products, Told, align_files, diagnose, draw_alignment, picture, write_ties
 from aoi.alignment import words as told_in
-from aoi.alignment.ties import ARROWS, EXAGGERATION, LAYER
+from aoi.alignment.diagnosis import diagnose
+from aoi.alignment.figure import draw_alignment
+from aoi.alignment.job import Products, align_files
+from aoi.alignment.pictures import picture
+from aoi.alignment.ties import ARROWS, EXAGGERATION, LAYER, write_ties
+from aoi.alignment.words import Told
 from aoi.cli import main
 from imagery.align import Measured, measure
 from imagery.blockwise import engine

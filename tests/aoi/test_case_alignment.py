@@ -16,7 +16,7 @@ import rasterio
 from PIL import Image
 from small_pair import SIDE, Pair, counts, write_image
 
-from aoi.alignment import figure_of
+from aoi.alignment.stored import figure_of
 from aoi.case import MANIFEST, RECORD, case_schema, read_manifest, read_record
 from aoi.cli import main
 from aoi.cli._show import summary_lines

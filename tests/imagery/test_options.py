@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from imagery import difference, normalise, options, threshold
+from imagery import difference, normalise, options, strict, threshold
 from imagery.errors import UsageError
 from imagery.options import (
     AlignOptions,
@@ -19,8 +20,8 @@ from imagery.options import (
     GridOptions,
     NormaliseOptions,
     Strict,
-    option_fields,
 )
+from imagery.strict import option_fields
 
 
 def classes(kind: type = Strict) -> Iterator[type[Any]]:
@@ -34,17 +35,19 @@ def classes(kind: type = Strict) -> Iterator[type[Any]]:
 CLASSES = sorted(classes(), key=lambda kind: kind.__name__)
 
 
-def test_options_import_the_standard_library_alone() -> None:
-    tree = ast.parse(Path(options.__file__).read_text("utf-8"))
-    names = set()
+@pytest.mark.parametrize("module", [options, strict])
+def test_options_import_the_standard_library_alone(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    ours, others = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            others |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").split(".")[0])
-    assert names - {"imagery"} <= sys.stdlib_module_names
-    # Errors import nothing at all.
-    assert {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)} >= {"imagery.errors"}
+            name = node.module or ""
+            (ours if name.startswith("imagery") else others).add(name)
+    assert {name.split(".")[0] for name in others} <= sys.stdlib_module_names
+    assert ours  # errors import nothing at all
+    assert ours <= {"imagery.errors", "imagery.strict"}
 
 
 @pytest.mark.parametrize("kind", CLASSES)

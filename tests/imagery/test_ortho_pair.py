@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from raw_images import CRS, EAST, NORTH, Camera, tilted, write_dem, write_raw
 from scipy import ndimage
 
-from aoi.alignment import Products, align_files
+from aoi.alignment.job import Products, align_files
 from aoi.options import ProductOptions
 from aoi.workflow import detect_case
 from imagery.options import AlignOptions, DetectOptions, ReadOptions

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aoi.changes.accuracy._case_map import CaseMap
 from aoi.changes.measure import metres_of
-from aoi.geopackage import Layer, write_layers
+from aoi.geopackage import Layer, single_symbol, write_layers
 from aoi.places.position import through
 from imagery.errors import UsageError
 
@@ -24,24 +24,12 @@ FEWEST = 30
 
 MOST_POINTS = 99_999
 
-_QML = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.28.0" styleCategories="Symbology">
- <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">
-  <symbols>
-   <symbol type="marker" name="0" alpha="1" force_rhr="0" clip_to_extent="1">
-    <layer class="SimpleMarker" enabled="1" locked="0" pass="0">
-     <Option type="Map">
-      <Option type="QString" name="name" value="cross"/>
-      <Option type="QString" name="outline_color" value="255,255,0,255"/>
-      <Option type="QString" name="size" value="3"/>
-      <Option type="QString" name="size_unit" value="MM"/>
-     </Option>
-    </layer>
-   </symbol>
-  </symbols>
- </renderer-v2>
-</qgis>
-"""
+_STYLE = {
+    "name": "cross",
+    "outline_color": "255,255,0,255",
+    "size": "3",
+    "size_unit": "MM",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +148,18 @@ def draw_sample(
         crs=None if crs is None else crs.to_wkt(),
     )
     about = "Points to be labelled: reference 1 changed, 0 not"
-    write_layers([Layer(name=LAYER, frame=layer, kind="Point", style=_QML, about=about)], path)
+    write_layers(
+        [
+            Layer(
+                name=LAYER,
+                frame=layer,
+                kind="Point",
+                style=single_symbol("marker", _STYLE),
+                about=about,
+            )
+        ],
+        path,
+    )
     return tuple(told)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aoi.changes.accuracy._assess import Assessment
 from aoi.changes.accuracy._case_map import CaseMap
-from aoi.geopackage import Layer, write_layers
+from aoi.geopackage import Layer, qml, symbol, write_layers
 from aoi.places.position import through
 
 _TRUE, _FALSE = "26,152,80,255", "215,48,39,255"
@@ -84,19 +84,10 @@ def _qml(column: str) -> str:
             f'<category value="{value}" type="long" symbol="{value}" label="{label}"'
             ' render="true"/>'
         )
-        symbols.append(
-            f'<symbol type="fill" name="{value}" alpha="1" force_rhr="0" clip_to_extent="1">'
-            '<layer class="SimpleFill" enabled="1" locked="0" pass="0"><Option type="Map">'
-            '<Option type="QString" name="style" value="no"/>'
-            f'<Option type="QString" name="outline_color" value="{colour}"/>'
-            '<Option type="QString" name="outline_width" value="0.5"/>'
-            "</Option></layer></symbol>"
-        )
-    return (
-        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-        '<qgis version="3.28.0" styleCategories="Symbology">'
-        f'<renderer-v2 type="categorizedSymbol" attr="{column}" symbollevels="0"'
-        ' enableorderby="0" forceraster="0">'
-        f"<categories>{''.join(categories)}</categories><symbols>{''.join(symbols)}</symbols>"
-        "</renderer-v2></qgis>\n"
+        options = {"style": "no", "outline_color": colour, "outline_width": "0.5"}
+        symbols.append(symbol("fill", value, options))
+    return qml(
+        "categorizedSymbol",
+        f"<categories>{''.join(categories)}</categories><symbols>{''.join(symbols)}</symbols>",
+        attributes=f' attr="{column}"',
     )

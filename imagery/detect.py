@@ -13,13 +13,14 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from imagery import normalise
+from imagery import difference, normalise
 from imagery.bands import BandPairs, pair_bands
 from imagery.blocks import Window
 from imagery.blockwise import Progress, engine
 from imagery.clouds import Masked, mask_scenes
 from imagery.comparability import Comparability, Pass, compare
 from imagery.coregister import Alignment, SeamLines, coregister
+from imagery.difference import Choice, choose
 from imagery.grid import Extent, Plan, plan_pair
 from imagery.masks import LeftOut
 from imagery.observed import VALID_BITS, Observed
@@ -186,12 +187,13 @@ def _detect(
     if examine is not None:
         examine(plan, scenes, bands, found)
     alignment = found.enforced()
-    pair = _reader(clouds.scenes, plan, bands, alignment, options)
+    choice = _chosen(scenes, plan, bands, alignment, options)
+    pair = _reader(clouds.scenes, plan, bands, alignment, choice, options)
     tell(Progress("estimate", 0, 1))
     with clouds.blamed():
         sample = sample_pair(plan, pair, executor=executor)
-    radiometry = _fit_radiometry(sample, scenes, options)
-    measure = fit_measure(sample, radiometry, scenes, bands, options=options.difference)
+    radiometry = _fit_radiometry(sample, scenes, choice, options)
+    measure = fit_measure(sample, radiometry, scenes, bands, choice=choice)
     cut = _fit_cut(sample, measure, options)
     scored = score_map(
         plan,
@@ -260,11 +262,28 @@ def _paired(scenes: dict[Role, Scene], options: DetectOptions) -> BandPairs:
     return pair_bands(scenes["before"], scenes["after"], explicit=bool(named))
 
 
+def _chosen(
+    scenes: dict[Role, Scene],
+    plan: Plan,
+    bands: BandPairs,
+    alignment: Alignment,
+    options: DetectOptions,
+) -> Choice:
+    return choose(
+        options.difference,
+        (scenes["before"], scenes["after"]),
+        bands=len(bands.before),
+        pixel_size_m=plan.pixel_size_m,
+        error_px=float(np.median(expected_misregistration(alignment).values)),
+    )
+
+
 def _reader(
     scenes: dict[Role, Scene],
     plan: Plan,
     bands: BandPairs,
     alignment: Alignment,
+    choice: Choice,
     options: DetectOptions,
 ) -> PairReader:
     return PairReader(
@@ -280,20 +299,24 @@ def _reader(
             alignment, usable_ce90=options.coregister.usable_ce90
         ),
         smoothing=options.difference.smoothing,
+        reach=difference.METHODS[choice.method].halo,
     )
 
 
 def _fit_radiometry(
-    sample: Sample, scenes: dict[Role, Scene], options: DetectOptions
+    sample: Sample, scenes: dict[Role, Scene], choice: Choice, options: DetectOptions
 ) -> normalise.Radiometry:
-    display = any(scene.display_product for scene in scenes.values())
-    method = normalise.choose(options.normalise.normalise, display_product=display)
+    method = normalise.choose(
+        options.normalise.normalise,
+        display_product=any(scene.display_product for scene in scenes.values()),
+        radar=difference.METHODS[choice.method].radar,
+    )
     return normalise.METHODS[method](sample)
 
 
 def _fit_cut(sample: Sample, measure: Measure, options: DetectOptions) -> Cut:
-    scores = measure.score(sample.before, sample.after, sample.spill).score
-    return find_threshold(scores, options=options.threshold)
+    scores = measure.score_sample(sample)
+    return find_threshold(scores, options=options.threshold, own=measure.cut)
 
 
 def _write_shift(plan: Plan, alignment: Alignment, folder: Path) -> dict[str, Path]:

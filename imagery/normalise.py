@@ -8,13 +8,34 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.mad import fit_mad
 from imagery.sampling import Sample
 
 _ROUNDS = 30
 _CORE = 0.5
 """Share of the pixels, the least changed, on which a fit concentrates."""
 
+_MAD_CORE = 0.3
+"""Share of the pixels, the least altered, that the fit on canonical variates rests on."""
+
 _KNOTS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stratum:
+    """What the normalisation leaves of unchanged pixels of one kind."""
+
+    texture: str
+    """"smooth", "medium" or "rough": thirds, by what a misalignment spills."""
+
+    brightness: str
+    """"dark", "medium" or "bright": thirds, by the earlier scene's mean over the bands."""
+
+    share: float
+    """Of the sample's unchanged pixels."""
+
+    residual: tuple[float, ...]
+    """Robust standard deviation per band, in the earlier scene's units."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +60,9 @@ class Radiometry:
 
     correlation: tuple[float, ...]
     """Correlation of the two scenes per band on the unchanged pixels."""
+
+    strata: tuple[Stratum, ...] = ()
+    """What is left by texture and brightness."""
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The later scene's values, shape (bands, ...), in the earlier one's radiometry."""
@@ -76,11 +100,7 @@ def fit_linear(sample: Sample) -> Radiometry:
     on them the slope is that of the major axis, which treats both scenes alike (Canty, Nielsen &
     Schmidt 2004, Remote Sensing of Environment 91, sec. 2.2).
     """
-    gain, offset = _concentrated(sample)
-    low, high = sample.after.min(axis=1).astype(float), sample.after.max(axis=1).astype(float)
-    high = np.where(high > low, high, low + 1)
-    source = np.stack([low, high], axis=1)
-    target = gain[:, None] * source + offset[:, None]
+    source, target = _line(sample, *_concentrated(sample))
     return _described(sample, source=source, target=target, method="linear")
 
 
@@ -107,11 +127,41 @@ def fit_monotone(sample: Sample) -> Radiometry:
     return _described(sample, source=np.stack(source), target=np.stack(target), method="monotone")
 
 
-def choose(method: str, *, display_product: bool) -> str:
+def fit_irmad(sample: Sample) -> Radiometry:
+    """A gain and an offset per band on what IR-MAD holds for unchanged (Canty & Nielsen 2008).
+
+    Orthogonal regression on the pixels whose canonical variates differ least, found without any
+    first guess of gain and offset.
+    """
+    x, y = sample.before.astype(np.float64), sample.after.astype(np.float64)
+    spread_x, spread_y = _mad(x), _mad(y)
+    ratio = np.where((spread_x > 0) & (spread_y > 0), spread_x / np.maximum(spread_y, 1e-30), 1.0)
+    differing = fit_mad(x, y).statistic(x, y)
+    core = differing <= np.quantile(differing, _MAD_CORE)
+    gain, offset = _major_axis(x[:, core], y[:, core], fallback=ratio)
+    for _ in range(3):  # in units of the gain found, both axes carry about the same noise
+        gain, offset = _major_axis(x[:, core], y[:, core], fallback=gain)
+    source, target = _line(sample, gain, offset)
+    return _described(sample, source=source, target=target, method="irmad")
+
+
+def choose(method: str, *, display_product: bool, radar: bool = False) -> str:
     """The method that "auto" stands for."""
     if method != "auto":
         return method
+    if radar:
+        return "none"  # the log ratio takes a gain away itself, and an offset would bend it
     return "monotone" if display_product else "linear"
+
+
+def _line(
+    sample: Sample, gain: NDArray[np.float64], offset: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two knots a band, at the ends of the later scene's values, on the line."""
+    low, high = sample.after.min(axis=1).astype(float), sample.after.max(axis=1).astype(float)
+    high = np.where(high > low, high, low + 1)
+    source = np.stack([low, high], axis=1)
+    return source, gain[:, None] * source + offset[:, None]
 
 
 def _piecewise(
@@ -205,7 +255,35 @@ def _described(
         correlation=tuple(
             _correlation(a[unchanged], b[unchanged]) for a, b in zip(x, mapped, strict=True)
         ),
+        strata=_strata(sample, residual, unchanged),
     )
+
+
+def _strata(
+    sample: Sample, residual: NDArray[np.float64], unchanged: NDArray[np.bool_]
+) -> tuple[Stratum, ...]:
+    """What is left in each of nine kinds of unchanged pixels; kinds without pixels are left out."""
+    texture = _thirds(np.square(sample.spill.astype(np.float64)).sum(axis=(0, 1)))
+    bright = _thirds(sample.before.mean(axis=0))
+    found = []
+    for i, rough in enumerate(("smooth", "medium", "rough")):
+        for j, light in enumerate(("dark", "medium", "bright")):
+            own = unchanged & (texture == i) & (bright == j)
+            if own.any():
+                found.append(
+                    Stratum(
+                        texture=rough,
+                        brightness=light,
+                        share=float(own.sum() / unchanged.sum()),
+                        residual=tuple(float(s) for s in _mad(residual[:, own])),
+                    )
+                )
+    return tuple(found)
+
+
+def _thirds(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    """0, 1 or 2: the third that a value lies in."""
+    return np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values, side="left")
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -218,4 +296,5 @@ METHODS: Mapping[str, Callable[[Sample], Radiometry]] = {
     "none": fit_none,
     "linear": fit_linear,
     "monotone": fit_monotone,
+    "irmad": fit_irmad,
 }

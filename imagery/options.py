@@ -188,7 +188,7 @@ class CoregisterOptions(Strict):
 class NormaliseOptions(Strict):
     """Relative radiometric normalisation."""
 
-    normalise: Literal["auto", "none", "linear", "monotone"] = option(
+    normalise: Literal["auto", "none", "linear", "monotone", "irmad"] = option(
         "auto",
         "How the later image is brought to the earlier one's radiometry.  auto: monotone for "
         "8-bit display products, else linear.",
@@ -199,8 +199,19 @@ class NormaliseOptions(Strict):
 class DifferenceOptions(Strict):
     """The difference measure."""
 
-    method: Literal["cva", "difference"] = option(
-        "cva", "The difference measure (see: twopass methods)."
+    method: Literal[
+        "auto", "cva", "difference", "irmad", "pca-kmeans", "angle", "structure", "robust-cva",
+        "anomalous", "multiscale", "object", "matched", "fused", "log-ratio", "energy-log-ratio",
+    ] = option(
+        "auto",
+        "The difference measure (see: twopass methods).  auto: energy-log-ratio for radar, "
+        "irmad for 4 bands and more of pixels from 10 m on, robust-cva where the alignment may be "
+        "off, else cva; the record says why.",
+    )  # fmt: skip
+    radar_units: Literal["auto", "amplitude", "intensity", "db"] = option(
+        "auto",
+        "What the pixels of two radar images hold; says too that they are radar.  auto: as the "
+        "metadata say.",
     )
     smoothing: float = option(
         0.0,
@@ -216,8 +227,9 @@ class ThresholdOptions(Strict):
     """The cut between changed and unchanged scores."""
 
     threshold: str = option(
-        "null",
-        "null, otsu, triangle, kittler-illingworth, percentile:P, or a number.",
+        "auto",
+        "auto (the measure's own cut, else null), null, tail-fdr, otsu, triangle, "
+        "kittler-illingworth, percentile:P, or a number.",
         metavar="RULE",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,10 @@ MAX_TILES = 64
 """Tiles sampled at the most, evenly over the estimation window."""
 
 MAX_PIXELS = 300_000
+MAX_WINDOWS = 16
+MAX_AROUND = 2**20
+"""Windows, and pixels in all of them, that are sampled whole, for what looks at surroundings."""
+
 _LEAST = 200
 """Pixels seen in both scenes below which nothing can be estimated."""
 
@@ -50,10 +55,13 @@ class PairReader:
     smoothing: float
     """Standard deviation in px of the Gaussian that both scenes pass before they are compared."""
 
+    reach: int = 0
+    """Pixels around a pixel that the difference measure looks at."""
+
     @property
     def halo(self) -> int:
-        """Pixels read around a window: for the smoothing, the gradient and the outline."""
-        return int(np.ceil(4 * self.smoothing)) + 1 + outline.HALO
+        """Pixels read around a window: smoothing, gradient, outline and measure look there."""
+        return int(np.ceil(4 * self.smoothing)) + 1 + outline.HALO + self.reach
 
     def read(self, window: Window) -> tuple[Raster, Raster]:
         """Before and after over a window of the working grid, smoothed; halos are cut off.
@@ -107,6 +115,33 @@ class Sample:
     """Pixels seen in both scenes among those of the tiles."""
 
     total: int
+    windows: tuple[Pair, ...] = ()
+    """Whole windows, for a measure that looks at a pixel's surroundings; else none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pair:
+    """Both scenes over a window: what a difference measure looks at."""
+
+    before: NDArray[np.float32]
+    """Shape (band, row, col)."""
+
+    after: NDArray[np.float32]
+    """Shape (band, row, col), on the same bands."""
+
+    spill: NDArray[np.float32]
+    """Shape (2, band, row, col): what one standard error of the alignment along rows and along cols
+    changes in the later scene."""
+
+    error: NDArray[np.float32]
+    """That standard error, px, of shape (row, col)."""
+
+    seen: NDArray[np.bool_]
+    """True where both scenes are, of shape (row, col)."""
+
+    top: int = 0
+    left: int = 0
+    """Row and col of the first pixel on the working grid."""
 
 
 def smooth(
@@ -167,6 +202,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
         spill=np.concatenate([part.spill for part in found], axis=2),
         seen=seen,
         total=total,
+        windows=_sample_windows(plan, pair, executor=executor) if pair.reach else (),
     )
     if sample.before.shape[1] < _LEAST:
         raise InputError(
@@ -178,19 +214,52 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
     return sample
 
 
-def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
+def _sample_windows(plan: Plan, pair: PairReader, *, executor: Executor) -> tuple[Pair, ...]:
+    """Whole windows of both scenes, in the middles of tiles spread over the estimation window.
+
+    Each is as large as its share of ``MAX_AROUND`` pixels, whatever tiles there are, so that what
+    is learnt on them takes a bounded time and memory.
+    """
+    tiles = spread_out(list(tiles_over(plan.estimation)), most=MAX_WINDOWS)
+    side = int(math.sqrt(MAX_AROUND / max(len(tiles), 1)))
+    windows = [_middle(tile, side) for tile in tiles]
+    read = partial(read_pair, pair)
+    return tuple(found for _, found in map_tiles(read, windows, executor=executor))
+
+
+def read_pair(pair: PairReader, window: Window) -> Pair:
+    """Both scenes over a window; its borders are of use as far as the gradient reaches."""
     before, after = pair.read(window)
-    slope = gradients(after.data, after.valid)
     rows, cols = window.within(window.padded(pair.halo))
     errors = pair.errors(window)
     seen = (before.valid & after.valid)[rows, cols] & (errors <= pair.largest_error)
-    take = seen & _hashed(window, one_in)
+    return Pair(
+        before=before.data[:, rows, cols],
+        after=after.data[:, rows, cols],
+        spill=gradients(after.data, after.valid)[:, :, rows, cols] * errors,
+        error=errors,
+        seen=seen,
+        top=window.top,
+        left=window.left,
+    )
+
+
+def _middle(tile: Window, side: int) -> Window:
+    """A square of at most ``side`` px in the middle of a tile."""
+    top = tile.top + max(0, tile.height - side) // 2
+    left = tile.left + max(0, tile.width - side) // 2
+    return Window(top, left, top + min(side, tile.height), left + min(side, tile.width))
+
+
+def _sample_tile(pair: PairReader, window: Window, *, one_in: int) -> Sample:
+    whole = read_pair(pair, window)
+    take = whole.seen & _hashed(window, one_in)
     return Sample(
-        before=before.data[:, rows, cols][:, take],
-        after=after.data[:, rows, cols][:, take],
-        spill=slope[:, :, rows, cols][:, :, take] * errors[take],
-        seen=int(seen.sum()),
-        total=seen.size,
+        before=whole.before[:, take],
+        after=whole.after[:, take],
+        spill=whole.spill[:, :, take],
+        seen=int(whole.seen.sum()),
+        total=whole.seen.size,
     )
 
 

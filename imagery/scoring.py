@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,9 @@ from imagery.blockwise import Progress, map_tiles
 from imagery.coregister import Alignment
 from imagery.grid import Extent, Plan
 from imagery.observed import Codes, Observed, Tally, check_coverage, codes_of
-from imagery.options import DetectOptions, DifferenceOptions
+from imagery.options import DetectOptions
 from imagery.regions import Regions, ScoredTile, beside, label_regions
-from imagery.sampling import PairReader, Sample, gradients
+from imagery.sampling import MAX_PIXELS, Pair, PairReader, Sample, gradients
 from imagery.scene import Outline, Role, Scene
 from imagery.shift_error import CE90, ShiftError
 from imagery.warp import crop
@@ -41,41 +42,58 @@ class Measure:
     method: str
     radiometry: normalise.Radiometry
     noise: difference.Noise
+    fitted: Any = None
+    """What the method was fitted to besides; None where the noise is all."""
 
-    def score(
-        self,
-        before: NDArray[np.float32],
-        after: NDArray[np.float32],
-        spill: NDArray[np.float32],
-    ) -> difference.Scores:
-        """Scores of pixels, shape (bands, ...).
+    why: str = ""
+    """Why this method, in words."""
 
-        ``spill``, shape (2, bands, ...), is what one standard error of the alignment changes in
-        the later scene.
+    @property
+    def halo(self) -> int:
+        """Pixels around a pixel that its score depends on, besides its gradient."""
+        return difference.METHODS[self.method].halo
+
+    @property
+    def outlined(self) -> bool:
+        """Whether a change ends where half of its difference is left."""
+        return difference.METHODS[self.method].outlined
+
+    @property
+    def cut(self) -> float | None:
+        """The score that parts changed from unchanged, where the method found it itself."""
+        found = difference.METHODS[self.method].cut
+        return None if found is None else found(self.fitted)
+
+    def score(self, pair: Pair) -> difference.Scores:
+        """Scores of a window of both scenes, as they are, of its shape.
+
+        Those within ``halo`` px of its border are of no worth.
         """
-        return self.scored(self.change(before, after), after, spill)
+        return self.scored(self.normalised(pair))
 
-    def change(
-        self, before: NDArray[np.float32], after: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """The change vector, shape (bands, ...): later minus earlier, in the earlier's units."""
-        return self.radiometry.apply(after) - before
+    def normalised(self, pair: Pair) -> Pair:
+        """A pair with the later scene in the earlier one's radiometry."""
+        return normalised(pair, self.radiometry)
 
-    def scored(
-        self,
-        change: NDArray[np.float32],
-        after: NDArray[np.float32],
-        spill: NDArray[np.float32],
-    ) -> difference.Scores:
-        """Scores, as :meth:`score`, of a change vector that is at hand."""
-        spill = spill * self.radiometry.slope(after)
-        return difference.METHODS[self.method](change, spill, self.noise)
+    def scored(self, pair: Pair) -> difference.Scores:
+        """Scores, as :meth:`score`, of a pair that is normalised."""
+        fitted = self.noise if self.fitted is None else self.fitted
+        return difference.METHODS[self.method].score(pair, fitted)
 
-    def in_noise(self, change: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A change vector whitened by the noise's covariance."""
-        whiten = np.linalg.inv(np.linalg.cholesky(self.noise.covariance)).astype(np.float32)
-        mean = self.noise.mean.astype(np.float32).reshape(-1, *[1] * (change.ndim - 1))
-        return np.tensordot(whiten, change - mean, axes=1)
+    def score_sample(self, sample: Sample) -> NDArray[np.float32]:
+        """Scores of sampled pixels, shape (pixels,): of windows, if the method looks around."""
+        if not self.halo:
+            return np.asarray(self.score(as_row(sample)).score[0])
+        step = max(1, -(-sum(int(pair.seen.sum()) for pair in sample.windows) // MAX_PIXELS))
+        return np.concatenate(
+            [self.score(pair).score[pair.seen][::step] for pair in sample.windows]
+        )
+
+    def in_noise(self, pair: Pair) -> NDArray[np.float32]:
+        """The change vector of a normalised pair, whitened by the noise's covariance."""
+        mean = self.noise.mean.astype(np.float32).reshape(-1, 1, 1)
+        away = pair.after - pair.before - mean
+        return np.tensordot(self.noise.whitening.astype(np.float32), away, axes=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,16 +111,48 @@ def fit_measure(
     scenes: Mapping[Role, Scene],
     bands: BandPairs,
     *,
-    options: DifferenceOptions,
+    choice: difference.Choice,
 ) -> Measure:
-    """The measure with the noise that the sample shows."""
+    """The measure with the noise that the sample shows.
+
+    Parameters
+    ----------
+    choice
+        The method, its options, and why it was chosen.
+    """
+    noise = difference.fit_noise(
+        radiometry.apply(sample.after) - sample.before,
+        quantisation=_quantisation(scenes, bands, radiometry),
+    )
+    method = difference.METHODS[choice.method]
+    tiles = sample.windows if method.halo else [as_row(sample)]
     return Measure(
-        method=options.method,
+        method=choice.method,
         radiometry=radiometry,
-        noise=difference.fit_noise(
-            radiometry.apply(sample.after) - sample.before,
-            quantisation=_quantisation(scenes, bands, radiometry),
-        ),
+        noise=noise,
+        fitted=method.fit([normalised(t, radiometry) for t in tiles], noise, choice.options),
+        why=choice.why,
+    )
+
+
+def normalised(pair: Pair, radiometry: normalise.Radiometry) -> Pair:
+    """A pair with the later scene in the earlier one's radiometry."""
+    return replace(
+        pair,
+        after=radiometry.apply(pair.after),
+        spill=pair.spill * radiometry.slope(pair.after),
+    )
+
+
+def as_row(sample: Sample) -> Pair:
+    """Sampled pixels as a window of one row, for methods that look at single pixels."""
+    count = sample.before.shape[1]
+    return Pair(
+        before=sample.before[:, None],
+        after=sample.after[:, None],
+        spill=sample.spill[:, :, None],
+        error=np.zeros((1, count), np.float32),
+        seen=np.ones((1, count), bool),
     )
 
 
@@ -219,15 +269,24 @@ def _score_tile(
     padded = window.padded(pair.halo)
     errors = pair.errors(padded)
     codes = codes_of(pair, padded, before, after, errors, ignored=ignored)
-    # With the margin that the outline looks at.
-    wide = window.padded(outline.HALO)
+    # With the margin that the outline and the measure look at.
+    wide = window.padded(outline.HALO + measure.halo)
     rows, cols = wide.within(padded)
-    x, y = before.data[:, rows, cols], after.data[:, rows, cols]
-    spill = gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols]
-    change = measure.change(x, y)
-    result = measure.scored(change, y, spill)
-    candidate = (codes.valid[rows, cols] == 0) & (result.score > threshold)
-    candidate = outline.covered(result.score, measure.in_noise(change), candidate)
+    normal = measure.normalised(
+        Pair(
+            before=before.data[:, rows, cols],
+            after=after.data[:, rows, cols],
+            spill=gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols],
+            error=errors[rows, cols],
+            seen=codes.valid[rows, cols] == 0,
+            top=wide.top,
+            left=wide.left,
+        )
+    )
+    result = measure.scored(normal)
+    candidate = normal.seen & (result.score > threshold)
+    if measure.outlined:
+        candidate = outline.covered(result.score, measure.in_noise(normal), candidate)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
     own = window.within(wide)
     rows, cols = window.within(padded)

@@ -11,7 +11,7 @@ from imagery import normalise
 from imagery.bands import BandPairs
 from imagery.grid import Plan
 from imagery.options import DetectOptions
-from imagery.record import Caution, StepRecord
+from imagery.record import Caution, StepRecord, to_json
 from imagery.sampling import PairReader, Sample
 from imagery.scene import Role, Scene
 from imagery.scoring import Measure, ScoredMap, least_pixels
@@ -78,6 +78,7 @@ def normalise_record(
             "residual": list(radiometry.residual),
             "correlation": list(radiometry.correlation),
             "core_share": radiometry.core_share,
+            "strata": to_json(radiometry.strata),
         },
         options=asdict(options.normalise),
         cautions=cautions,
@@ -92,10 +93,12 @@ def difference_record(
         step="difference",
         numbers={
             "method": measure.method,
+            "why": measure.why,
             "noise_mean": measure.noise.mean.tolist(),
             "noise_covariance": measure.noise.covariance.tolist(),
             "registration_px": float(np.median(pair.error.values)),
             "sampled_pixels": int(sample.before.shape[1]),
+            "fitted": None if measure.fitted is measure.noise else to_json(measure.fitted),
         },
         options=asdict(options.difference),
     )

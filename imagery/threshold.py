@@ -15,6 +15,12 @@ _BINS = 512
 _TAIL = 1e-4
 """Share of the unchanged pixels that may pass the empirical null's cut, if its fit holds."""
 
+_SHARE = 0.1
+"""Share of the pixels above the cut that unchanged ones may make up, by the empirical null."""
+
+_DEFAULT = "null"
+"""What "auto" stands for where the difference measure has no cut of its own."""
+
 _LEAST = 3.0
 """Standard deviations of the noise, rounding included, below which nothing is a change."""
 
@@ -27,8 +33,13 @@ class Cut:
     rule: str
 
 
-def find_threshold(scores: NDArray[np.float32], *, options: ThresholdOptions) -> Cut:
+def find_threshold(
+    scores: NDArray[np.float32], *, options: ThresholdOptions, own: float | None = None
+) -> Cut:
     """The cut that the options ask for, from a sample of finite scores, shape (pixels,).
+
+    ``own`` is the cut that the difference measure found itself; "auto" takes it, where there is
+    one.
 
     Raises
     ------
@@ -36,6 +47,10 @@ def find_threshold(scores: NDArray[np.float32], *, options: ThresholdOptions) ->
         If the rule is unknown or its number makes no sense.
     """
     name, number = parse_rule(options.threshold)
+    if name == "auto":
+        if own is not None:
+            return Cut(own, "the measure's own")
+        name = _DEFAULT
     if name == "fixed":
         return Cut(number, f"fixed at {number:g}")
     if name == "percentile":
@@ -46,7 +61,7 @@ def find_threshold(scores: NDArray[np.float32], *, options: ThresholdOptions) ->
 def parse_rule(text: str) -> tuple[str, float]:
     """The rule's name and its number: "otsu", "percentile:99.5", "6.5" or "fixed:6.5"."""
     name, _, rest = text.partition(":")
-    if name in METHODS and not rest:
+    if (name in METHODS or name == "auto") and not rest:
         return name, float("nan")
     try:
         number = float(rest if name in ("fixed", "percentile") else text)
@@ -58,7 +73,8 @@ def parse_rule(text: str) -> tuple[str, float]:
         raise UsageError(
             "no such threshold rule",
             found=text,
-            needed=", ".join(METHODS) + ", percentile:P with P from 0 to 100, or a number >= 0",
+            needed=", ".join(["auto", *METHODS])
+            + ", percentile:P with P from 0 to 100, or a number >= 0",
             option="--threshold",
         )
     return rule, number
@@ -118,15 +134,49 @@ def empirical_null(scores: NDArray[np.float32]) -> float:
     """
     from scipy.stats import gamma
 
+    null = fitted_null(scores)
+    if null is None:
+        return _LEAST
+    shape, scale = null
+    return max(float(np.sqrt(gamma.isf(_TAIL, shape) * scale)), _LEAST)
+
+
+def tail_fdr(scores: NDArray[np.float32]) -> float:
+    """Where unchanged pixels make up a tenth of those above, by the empirical null.
+
+    The tail-area false discovery rate of Efron (2004, JASA 99, sec. 3): the share of scores above a
+    cut that the empirical null expects there, over the share that is found.  Where much changed the
+    cut is low, where little did it is high; a fixed tail of the null misses the one or the other.
+    It is a rate over pixels of the null's own shape, and certifies nothing about regions.  The cut
+    is never below three standard deviations of the noise.
+    """
+    from scipy.stats import gamma
+
+    null = fitted_null(scores)
+    if null is None:
+        return _LEAST
+    shape, scale = null
+    rising = np.sort(scores.astype(np.float64))
+    found = 1 - np.arange(len(rising)) / len(rising)
+    expected = gamma.sf(np.square(rising), shape, scale=scale)
+    above = np.flatnonzero(expected > _SHARE * found)
+    first = int(above[-1]) + 1 if len(above) else 0
+    cut = rising[first] if first < len(rising) else np.nextafter(rising[-1], np.inf)
+    return max(float(cut), _LEAST)
+
+
+def fitted_null(scores: NDArray[np.float32]) -> tuple[float, float] | None:
+    """Shape and scale of the squared scores' gamma distribution; None where there is no bulk."""
+    from scipy.stats import gamma
+
     squared = np.square(scores.astype(np.float64))
     positive = squared[squared > 0]
     # Where most agree exactly there is no bulk to fit, and any difference beyond noise stands out.
     if len(positive) < 0.5 * len(squared) or len(positive) < 10:
-        return _LEAST
+        return None
     low, middle = np.quantile(positive, [0.2, 0.5])
     shape = _gamma_shape(float(low / middle))
-    scale = middle / gamma.ppf(0.5, shape)
-    return max(float(np.sqrt(gamma.isf(_TAIL, shape) * scale)), _LEAST)
+    return shape, float(middle / gamma.ppf(0.5, shape))
 
 
 def _gamma_shape(ratio: float) -> float:
@@ -160,6 +210,7 @@ def _upper_edge(centres: NDArray[np.float64], index: int) -> float:
 
 
 METHODS: Mapping[str, Callable[[NDArray[np.float32]], float]] = {
+    "tail-fdr": tail_fdr,
     "null": empirical_null,
     "otsu": otsu,
     "triangle": triangle,

@@ -25,8 +25,9 @@ ORDER = {
         "env", "mask", "rounding", "bands", "metadata", "comparability", "grid_file",
         "grid", "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
-        "resample", "warp", "ortho", "coregister", "outline", "sampling", "normalise", "difference",
-        "threshold", "regions", "observed", "clouds", "scoring", "preview", "aligned", "steps",
+        "resample", "warp", "ortho", "coregister", "outline", "sampling", "mad", "normalise",
+        "threshold", "difference", "regions", "observed", "clouds", "scoring", "preview",
+        "aligned", "steps",
         # pipeline
         "align", "detect",
         # beside the flow

@@ -17,6 +17,8 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import campaign_alignment as campaign  # noqa: E402
+import change  # noqa: E402
+from _classical import OPTICAL, RADAR  # noqa: E402
 from _displacement import Displacement, random_waves  # noqa: E402
 from _nature import fractal, leaning, raised  # noqa: E402
 from _pairs import SCENARIOS, Truth, write_pair  # noqa: E402
@@ -211,7 +213,7 @@ def test_a_table_finds_its_place(tmp_path: Path) -> None:
 
 def test_the_tables_have_their_markers() -> None:
     page = (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text("utf-8")
-    for name in ("coregistration", "campaign"):
+    for name in ("coregistration", "campaign", "change"):
         assert f"<!-- {name} -->\n" in page
         assert f"<!-- /{name} -->" in page
 
@@ -246,3 +248,29 @@ def test_a_method_is_a_program(method: str, grounds: list[Path], tmp_path: Path)
     with rasterio.open(tmp_path / "out.tif") as moved, rasterio.open(files[0]) as still:
         a, b = (image.read(1)[20:-20, 20:-20].astype(float) for image in (moved, still))
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("name", [*OPTICAL, *RADAR])
+def test_classical_methods_find_a_change(name: str) -> None:
+    rng = np.random.default_rng(0)
+    before = 50 + 30 * np.stack([fractal((80, 80), 2.2, rng)] * 2) + rng.normal(0, 2, (2, 80, 80))
+    after = before + rng.normal(0, 2, before.shape)
+    label = np.zeros((80, 80), np.uint8)
+    label[20:40, 30:50] = 1
+    after[:, label == 1] += [[120], [60]]
+    before, after = np.maximum(before, 1), np.maximum(after, 1)
+    valid = np.ones(label.shape, bool)
+    found = change.judged(*(OPTICAL | RADAR)[name](before, after, valid), label, valid)
+    assert found.kappa > 0.75
+    assert found.precision > 0.8
+
+
+def test_a_map_is_judged_on_labelled_pixels() -> None:
+    label = np.array([[1, 1, 0, 0, 255]], np.uint8)
+    score = np.array([[4.0, 1, 3, 0, 9]])
+    found = change.judged(score, score > 2, label, np.ones(label.shape, bool))
+    assert (found.hits, found.missed, found.false, found.right) == (1, 1, 1, 1)
+    assert found.f1 == 0.5
+    assert found.kappa == 0
+    assert found.precision == pytest.approx((1 + 2 / 3) / 2)
+    assert np.isnan(change.average_precision(score[0], np.zeros(5, bool)))

@@ -13,6 +13,8 @@ import pytest
 
 from aoi.cli._main import cli
 from imagery import difference, normalise, threshold
+from imagery.options import DifferenceOptions
+from imagery.sampling import Pair
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -233,13 +235,21 @@ class TestMethods:
 
     def test_the_worked_example_works(self) -> None:
         text = (DOCS / "architecture.md").read_text("utf-8")
-        (code,) = re.findall(r"^```python\n(def largest_band.*?)^```", text, re.M | re.S)
+        (code,) = re.findall(r"^```python\n(def fit\(tiles.*?)^```", text, re.M | re.S)
         scope = {"np": np, **vars(difference)}
         exec(code, scope)  # noqa: S102  # the page's own code
         assert list(scope["METHODS"]) == [*difference.METHODS, "largest"]
         noise = difference.Noise(mean=np.zeros(2), covariance=np.diag([1.0, 4.0]))
         pixels = np.array([[[3.0, 0.0]], [[-2.0, 0.0]]], np.float32)
-        found = scope["METHODS"]["largest"](pixels, np.zeros((2, 2, 1, 2), np.float32), noise)
+        pair = Pair(
+            before=np.zeros_like(pixels),
+            after=pixels,
+            spill=np.zeros((2, 2, 1, 2), np.float32),
+            error=np.zeros((1, 2), np.float32),
+            seen=np.ones((1, 2), bool),
+        )
+        method = scope["METHODS"]["largest"]
+        found = method.score(pair, method.fit([pair], noise, DifferenceOptions()))
         assert found.score.tolist() == [[3.0, 0.0]]
         assert found.signed.tolist() == [[1.0, 0.0]]
         assert found.score.dtype == found.signed.dtype == np.float32

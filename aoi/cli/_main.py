@@ -261,7 +261,8 @@ def methods() -> None:
     ):
         click.echo(f"--{step}")
         for name, function in module.METHODS.items():
-            summary = (function.__doc__ or "").strip().splitlines()[0]
+            described = getattr(function, "score", function)
+            summary = (described.__doc__ or "").strip().splitlines()[0]
             click.echo(f"  {name:20} {summary}")
 
 

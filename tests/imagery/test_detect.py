@@ -24,6 +24,7 @@ from imagery.grid import Plan
 from imagery.options import (
     CoregisterOptions,
     DetectOptions,
+    DifferenceOptions,
     EngineOptions,
     GridOptions,
     NormaliseOptions,
@@ -294,6 +295,48 @@ def test_options_reach_their_steps(tmp_path: Path) -> None:
     # Of 480, 480 and 256 px the third is too small; edges may take the others below too.
     assert len(found.regions) <= 2
     assert (found.regions.pixels >= 300).all()
+
+
+@pytest.mark.parametrize("method", ["irmad", "pca-kmeans", "fused"])
+def test_every_kind_of_measure_finds_what_was_planted(tmp_path: Path, method: str) -> None:
+    """One that looks at single pixels, one with a cut of its own, one that looks far around."""
+    found, _ = run(
+        tmp_path / "x",
+        *images(),
+        options=DetectOptions(difference=DifferenceOptions(method=method)),  # type: ignore[arg-type]
+    )
+    labels = pixels(found.rasters["change"])[0]
+    top, left = found.plan.display.top, found.plan.display.left
+    for rows, cols, _ in PLANTED:
+        inner = labels[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left]
+        assert (inner > 0).mean() > 0.6
+    numbers = {step.step: step.numbers for step in found.steps}["difference"]
+    assert numbers["method"] == method
+    assert "--method" in numbers["why"]
+    assert numbers["fitted"]
+    assert (found.cut.rule == "the measure's own") == (method == "pca-kmeans")
+
+
+def test_radar_is_compared_by_ratios(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    ground = ndimage.gaussian_filter(rng.gamma(1, 40, (1, 300, 320)), (0, 3, 3)) + 5
+    speckled = [np.sqrt(ground * rng.gamma(5, 1 / 5, ground.shape)) for _ in range(2)]
+    speckled[1][:, 100:130, 150:190] *= 2.5
+    found, _ = run(
+        tmp_path / "x",
+        *(np.clip(60 * a, 1, 60_000).astype(np.uint16) for a in speckled),
+        options=DetectOptions(
+            difference=DifferenceOptions(radar_units="amplitude"),
+            coregister=CoregisterOptions(accept_alignment="speckle"),
+        ),
+    )
+    numbers = {step.step: step.numbers for step in found.steps}
+    assert numbers["difference"]["method"] == "energy-log-ratio"
+    assert numbers["normalise"]["method"] == "none"
+    labels = pixels(found.rasters["change"])[0]
+    top, left = found.plan.display.top, found.plan.display.left
+    assert (labels[102 - top : 128 - top, 152 - left : 188 - left] > 0).mean() > 0.95
+    assert (labels > 0).sum() < 1.3 * 30 * 40
 
 
 # Refusals

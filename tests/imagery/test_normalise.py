@@ -198,3 +198,42 @@ def test_pieces_go_on_beyond_the_outer_knots() -> None:
 )
 def test_what_auto_stands_for(method: str, display: bool, chosen: str) -> None:
     assert choose(method, display_product=display) == chosen
+
+
+# IR-MAD, and what is left
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_irmad_finds_gain_and_offset_among_changed_pixels(share: float) -> None:
+    before = ground(4)
+    rng = np.random.default_rng(3)
+    after = (changed(before, share) - 40) / 1.7 + rng.normal(0, 1, before.shape)
+    found = METHODS["irmad"](sample(before, after))
+    gain = np.diff(found.target, axis=1) / np.diff(found.source, axis=1)
+    np.testing.assert_allclose(gain, 1.7, rtol=0.01)
+    np.testing.assert_allclose(found.target[:, 0] - gain[:, 0] * found.source[:, 0], 40, atol=4)
+    assert found.method == "irmad"
+
+
+def test_radar_is_not_normalised_unless_asked_for() -> None:
+    assert choose("auto", display_product=True, radar=True) == "none"
+    assert choose("linear", display_product=False, radar=True) == "linear"
+
+
+def test_what_is_left_is_told_by_texture_and_brightness() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(0, 300, (2, 30_000))
+    rough = rng.uniform(0, 30, 30_000)
+    # Noise that grows with texture, and is twice as high in the second band.
+    noise = rng.normal(size=before.shape) * (1 + rough / 10) * np.array([[1.0], [2.0]])
+    pixels = sample(before, before + noise)
+    pixels.spill[:] = rough
+    found = METHODS["none"](pixels).strata
+    assert len(found) == 9
+    assert sum(stratum.share for stratum in found) == pytest.approx(1)
+    left = {(s.texture, s.brightness): s.residual for s in found}
+    for light in ("dark", "medium", "bright"):
+        smooth, medium, rough_left = (left[t, light] for t in ("smooth", "medium", "rough"))
+        assert smooth[0] < medium[0] < rough_left[0]
+        assert smooth[0] == pytest.approx(1.5, rel=0.15)
+        assert smooth[1] == pytest.approx(2 * smooth[0], rel=0.15)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,35 @@ def test_too_few_pixels_in_common_are_refused(tmp_path: Path) -> None:
     after = scene_of(tmp_path, two, role="after", nodata=-1)
     with pytest.raises(InputError, match=r"found: 120 pixels seen in both, of 3600.*--nodata"):
         drawn(before, after)
+
+
+# Whole windows
+
+
+def test_windows_are_sampled_where_a_measure_looks_around(tmp_path: Path) -> None:
+    before = scene_of(tmp_path, noise(2, 90, 100))
+    after = scene_of(tmp_path, noise(2, 90, 100, seed=1), role="after")
+    assert drawn(before, after).windows == ()
+    with ThreadPoolExecutor(2) as executor:
+        reader = replace(pair(before, after), reach=3)
+        found = sample_pair(plan_of(before, after), reader, executor=executor)
+    (window,) = found.windows
+    assert reader.halo == pair(before, after).halo + 3
+    assert window.seen.sum() == found.seen
+    np.testing.assert_array_equal(window.before[:, window.seen], found.before)
+    np.testing.assert_array_equal(window.spill[:, :, window.seen], found.spill)
+
+
+def test_windows_of_a_large_pair_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagery.sampling.MAX_AROUND", 8000)
+    before = scene_of(tmp_path, noise(1, 600, 700))
+    after = scene_of(tmp_path, noise(1, 600, 700, seed=1), role="after")
+    with ThreadPoolExecutor(2) as executor:
+        reader = replace(pair(before, after), reach=1)
+        found = sample_pair(plan_of(before, after), reader, executor=executor).windows
+    assert len(found) == 4
+    assert sum(window.seen.size for window in found) <= 8000
+    # Each in the middle of its tile, and told where it lies.
+    assert [(w.top, w.left) for w in found] == [(234, 234), (234, 584), (534, 234), (534, 584)]

@@ -21,6 +21,7 @@ from aoi.case import (
     write_manifest,
     write_record,
 )
+from aoi.case.decision import quiet_files
 from aoi.changes import describe, polygonize, write_geojson, write_gpkg
 from aoi.options import AreaOptions, ProductOptions
 from aoi.places import Area, area_from_overlap, check_against, drawn_seams, load_area
@@ -88,6 +89,7 @@ def detect_case(
         named = _named_area(area_options, options)
         seams = drawn_seams(options.coregister, options.read)
         left_out = drawn_masks(options)
+        quiet = quiet_files(options.decision, left_out)
         rasters = case / "rasters"
         rasters.mkdir()
         with _told_why(diagnosis):
@@ -121,6 +123,7 @@ def detect_case(
             area_options=area_options,
             options=options,
             products=products,
+            quiet=quiet,
             run=run,
         )
 
@@ -165,6 +168,7 @@ def _write(
     area_options: AreaOptions,
     options: DetectOptions,
     products: ProductOptions,
+    quiet: dict[str, Any],
     run: dict[str, Any],
 ) -> dict[str, Any]:
     outlines = polygonize(found.rasters["change"])
@@ -178,6 +182,7 @@ def _write(
         changes,
         options=_recorded(area, area_options, options, products),
         grid_file=_grid_file(found, options),
+        quiet=quiet,
         cautions=found.cautions + _same_file_cautions(found) + _credit_cautions(found),
         case=case,
         run=run,
@@ -298,6 +303,7 @@ def _recorded(
         "area": asdict(area_options) | {"aoi": area.file.name if area.file else area_options.aoi},
         "detect": asdict(options)
         | {"grid": grid, "read": read, "coregister": by_hand}
+        | {"decision": options.decision.named()}
         | _named_masks(options),
         "products": {k: v for k, v in asdict(products).items() if k != "overwrite"},
     }

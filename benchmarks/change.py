@@ -22,6 +22,7 @@ import rasterio
 from _classical import OPTICAL, RADAR
 from _tables import machine, markdown, publish, today
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from imagery.detect import detect
 from imagery.errors import TwopassError
@@ -29,6 +30,9 @@ from imagery.options import CoregisterOptions, DetectOptions, DifferenceOptions,
 
 ROOT = Path(__file__).resolve().parents[1]
 IGNORED = 255
+
+LARGE = 30
+"""Pixels from which on an object should be found."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,17 @@ def main() -> None:
         rows = [row for folder in options.planted for row in planted(folder, options.methods)]
         parts.append(
             "Planted objects, known to the pixel.\n\n"
-            + markdown(["pair", "method", "F1", "average precision"], rows)
+            + markdown(
+                [
+                    "pair",
+                    "method",
+                    "F1",
+                    "average precision",
+                    f"objects of {LARGE} px and more found",
+                    "changes that touch no object",
+                ],
+                rows,
+            )
         )
     text = "\n\n".join(parts)
     print(text)
@@ -161,6 +175,25 @@ def ours(pair: Path, kind: Kind, method: str) -> Judged | None:
 
 
 def scored(pair: Path, options: DetectOptions, label: NDArray[np.uint8]) -> Judged | None:
+    found = mapped(pair, options)
+    if found is None:
+        return None
+    return judged(found.score, found.change > 0, label[found.rows, found.cols], found.seen)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mapped:
+    """The rasters of a change map, and where they lie on the images."""
+
+    change: NDArray[np.uint32]
+    score: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+    rows: slice
+    cols: slice
+
+
+def mapped(pair: Path, options: DetectOptions) -> Mapped | None:
+    """What the whole way makes of a pair; None where it is refused."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
             found = detect(
@@ -174,8 +207,13 @@ def scored(pair: Path, options: DetectOptions, label: NDArray[np.uint8]) -> Judg
             rasterio.open(found.rasters[name]).read(1) for name in ("change", "score", "valid")
         )
     window = found.plan.display
-    there = label[window.top : window.bottom, window.left : window.right]
-    return judged(score, change > 0, there, valid == 0)
+    return Mapped(
+        change=change,
+        score=score,
+        seen=valid == 0,
+        rows=slice(window.top, window.bottom),
+        cols=slice(window.left, window.right),
+    )
 
 
 def planted(folder: Path, methods: list[str]) -> Iterator[list[str]]:
@@ -185,11 +223,34 @@ def planted(folder: Path, methods: list[str]) -> Iterator[list[str]]:
         options = DetectOptions(
             difference=DifferenceOptions(method=method)  # type: ignore[arg-type]
         )
-        found = scored(folder, options, truth)
-        figures = (
-            ["refused", ""] if found is None else [f"{found.f1:.3f}", f"{found.precision:.3f}"]
-        )
-        yield [folder.name, f"twopass, {method}", *figures]
+        found = mapped(folder, options)
+        name = f"twopass, {method}"
+        if found is None:
+            yield [folder.name, name, "refused", "", "", ""]
+            continue
+        there = truth[found.rows, found.cols]
+        figures = judged(found.score, found.change > 0, there, found.seen)
+        objects, false = counted(found.change, there > 0, found.seen)
+        yield [
+            folder.name,
+            name,
+            f"{figures.f1:.3f}" if there.any() else "",
+            f"{figures.precision:.3f}" if there.any() else "",
+            objects,
+            str(false),
+        ]
+
+
+def counted(
+    change: NDArray[np.integer], there: NDArray[np.bool_], seen: NDArray[np.bool_]
+) -> tuple[str, int]:
+    """How many of the large objects are touched by a change, and changes that touch none."""
+    labels, count = ndimage.label(there & seen, np.ones((3, 3)))
+    numbers = np.arange(1, count + 1)
+    large = ndimage.sum(there, labels, numbers) >= LARGE
+    hit = np.asarray(ndimage.maximum(change > 0, labels, numbers), bool)
+    touching = set(np.unique(change[there])) - {0}
+    return f"{int((hit & large).sum())} of {int(large.sum())}", int(change.max()) - len(touching)
 
 
 def judged(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         InputError,
         MissingInputError,
         OutputError,
+        RateError,
         TwopassError,
         UsageError,
     )
@@ -67,6 +68,7 @@ _HOME = {
     "MissingInputError": "errors",
     "OutputError": "errors",
     "AlignmentError": "errors",
+    "RateError": "errors",
 }
 
 __all__ = list(_HOME)

@@ -13,43 +13,31 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from imagery import difference, normalise
-from imagery.bands import BandPairs, pair_bands
+from imagery.bands import BandPairs
 from imagery.blocks import Window
 from imagery.blockwise import Progress, engine
-from imagery.clouds import Masked, mask_scenes
-from imagery.comparability import Comparability, Pass, compare
-from imagery.coregister import Alignment, SeamLines, coregister
-from imagery.difference import Choice, choose
-from imagery.grid import Extent, Plan, plan_pair
+from imagery.clouds import Masked
+from imagery.comparability import Comparability
+from imagery.coregister import Alignment, SeamLines
+from imagery.deciding import ask_of, decider, what_is_missed
+from imagery.decision import Decision
+from imagery.decoys import Quiet
+from imagery.evidence import Evidence, gather
+from imagery.fitted import Examine, FittedPair, fit_pair
+from imagery.grid import Extent, Plan
+from imagery.injected import Missed
 from imagery.masks import LeftOut
 from imagery.observed import VALID_BITS, Observed
 from imagery.options import DetectOptions, EngineOptions
-from imagery.ortho import Ground
 from imagery.preview import Stretch, write_previews
 from imagery.record import Caution, StepRecord
 from imagery.regions import Regions
-from imagery.sampling import PairReader, Sample, sample_pair
-from imagery.scene import Role, Scene, check_order
-from imagery.scoring import (
-    Measure,
-    expected_misregistration,
-    fit_measure,
-    largest_misregistration,
-    score_map,
-)
-from imagery.steps import (
-    difference_record,
-    normalise_record,
-    read_record,
-    regions_record,
-    threshold_record,
-)
-from imagery.threshold import Cut, find_threshold, parse_rule
+from imagery.scene import Role, Scene
+from imagery.scoring import score_map
+from imagery.steps import decision_record, regions_record
+from imagery.threshold import Cut, parse_rule
 from imagery.warp import crop
 from imagery.write import create
-
-Examine = Callable[[Plan, dict[Role, Scene], BandPairs, Alignment], None]
 
 __all__ = ["VALID_BITS", "ChangeMap", "Observed", "Progress", "detect"]
 
@@ -64,8 +52,22 @@ class ChangeMap:
     comparability: Comparability
     alignment: Alignment
     cut: Cut
+    """Of single pixels: candidates lie above it."""
+
+    decision: Decision
+    """Of regions: which of them are changes, and what is known of false ones."""
+
+    rank_bounds: NDArray[np.int64] | None
+    """How many of each change and those above it may be false, where decoys tell."""
+
+    missed: Missed | None
+    """What would not be found, where a rate was asked for."""
+
     regions: Regions
     observed: Observed
+    evidence: Evidence
+    """What kind of change each region is, and what may explain it away."""
+
     clouds: Masked
     """What is known of clouds in either image."""
 
@@ -125,7 +127,8 @@ def detect(
     """
     options, left_out = options or DetectOptions(), left_out or LeftOut()
     tell = progress or (lambda _: None)
-    parse_rule(options.threshold.threshold)  # a slip is told now, not after the alignment
+    parse_rule(options.threshold.threshold)  # slips are told now, not after the alignment
+    ask_of(options)
     with ExitStack() as undo, engine(engine_options or EngineOptions()) as executor:
         found = _detect(
             before,
@@ -159,164 +162,102 @@ def _detect(
     undo: ExitStack,
 ) -> ChangeMap:
     """The same within the engine; ``undo`` removes rasters that a refusal would leave behind."""
-    tell(Progress("read", 0, 1))
-    scenes = _opened(before, after, options, Ground(folder, executor=executor, tell=tell))
-    order = check_order(*scenes.values(), allow_reversed=options.read.allow_reversed)
-    area = extent(scenes["before"], scenes["after"]) if extent else None
-    plan = plan_pair(scenes["before"], scenes["after"], area, options=options.grid)
-    bands = _paired(scenes, options)
-    comparability = _compared(scenes, plan)
-    tell(Progress("read", 1, 1, comparability.cautions))
-    clouds = mask_scenes(
-        plan,
-        scenes,
-        bands,
-        area=area,
+    fitted = fit_pair(
+        before,
+        after,
+        folder=folder,
+        extent=extent,
+        seams=seams,
         left_out=left_out,
         options=options,
-        folder=folder,
         executor=executor,
+        tell=tell,
+        examine=examine,
+        undo=undo,
     )
-    for path in clouds.rasters.values():
-        undo.callback(path.unlink, missing_ok=True)
-    scenes = clouds.unmasked
-    tell(Progress("align", 0, 1))
-    how = options.coregister
-    with clouds.blamed():
-        found = coregister(plan, clouds.scenes, bands, options=how, executor=executor, seams=seams)
-    if examine is not None:
-        examine(plan, scenes, bands, found)
-    alignment = found.enforced()
-    choice = _chosen(scenes, plan, bands, alignment, options)
-    pair = _reader(clouds.scenes, plan, bands, alignment, choice, options)
-    tell(Progress("estimate", 0, 1))
-    with clouds.blamed():
-        sample = sample_pair(plan, pair, executor=executor)
-    radiometry = _fit_radiometry(sample, scenes, choice, options)
-    measure = fit_measure(sample, radiometry, scenes, bands, choice=choice)
-    cut = _fit_cut(sample, measure, options)
+    plan, clouds = fitted.plan, fitted.clouds
+    decide = decider(
+        fitted,
+        Quiet(
+            extent=extent,
+            left_out=left_out,
+            options=options,
+            folder=folder,
+            executor=executor,
+            tell=tell,
+        ),
+    )
     scored = score_map(
         plan,
-        pair,
-        measure,
-        area=area,
+        fitted.pair,
+        fitted.measure,
+        area=fitted.area,
         ignored=left_out.ignored,
-        threshold=cut.value,
+        cut=fitted.cut,
+        decide=decide,
         options=options,
         folder=folder,
         executor=executor,
         tell=tell,
     )
-    tell(Progress("draw", 0, 1))
-    previews, stretch = write_previews(
-        plan, scenes, bands, alignment.shift, radiometry, folder=folder
+    evidence = gather(
+        plan,
+        fitted.scenes,
+        fitted.bands,
+        pair=fitted.pair,
+        alignment=fitted.alignment,
+        comparability=fitted.comparability,
+        measure=fitted.measure,
+        sample=fitted.sample,
+        scored=scored,
+        executor=executor,
+        tell=tell,
     )
-    rasters = {
-        **scored.rasters,
-        **clouds.rasters,
-        **_write_shift(plan, alignment, folder),
-        **{f"{role}_preview": path for role, path in previews.items()},
-    }
+    missed = what_is_missed(fitted, scored.decision, options=options, executor=executor)
+    tell(Progress("draw", 0, 1))
+    drawn, stretch = _drawn(fitted, folder=folder)
+    read, *steps = fitted.steps
     return ChangeMap(
-        scenes=scenes,
+        scenes=fitted.scenes,
         plan=plan,
-        bands=bands,
-        comparability=comparability,
-        alignment=alignment,
-        cut=cut,
+        bands=fitted.bands,
+        comparability=fitted.comparability,
+        alignment=fitted.alignment,
+        cut=fitted.cut,
+        decision=scored.decision,
+        rank_bounds=scored.bounds,
+        missed=missed,
         regions=scored.regions,
         observed=scored.observed,
+        evidence=evidence,
         clouds=clouds,
         stretch=stretch,
         geobox=crop(plan.geobox, plan.display),
-        rasters=rasters,
+        rasters={**scored.rasters, **clouds.rasters, **drawn},
         steps=(
-            read_record(scenes, plan, bands, options, (*comparability.cautions, *order)),
+            read,
             clouds.record(options, left_out, scored.observed),
-            alignment.record,
-            normalise_record(radiometry, bands, options),
-            difference_record(measure, pair, sample, options),
-            threshold_record(cut, options),
+            *steps,
+            decision_record(scored.decision, missed, options),
             regions_record(scored, plan, options),
+            evidence.record,
         ),
     )
 
 
-def _opened(before: Path, after: Path, options: DetectOptions, ground: Ground) -> dict[Role, Scene]:
-    read = options.read
-    return {
-        "before": ground.open(
-            before, role="before", scene_options=options.before, read_options=read
-        ),
-        "after": ground.open(after, role="after", scene_options=options.after, read_options=read),
-    }
-
-
-def _compared(scenes: dict[Role, Scene], plan: Plan) -> Comparability:
-    before, after = (Pass(acquisition=s.acquisition, facts=s.facts) for s in scenes.values())
-    return compare(before, after, pixel_size_m=plan.pixel_size_m)
-
-
-def _paired(scenes: dict[Role, Scene], options: DetectOptions) -> BandPairs:
-    named = options.read.bands or options.before.bands or options.after.bands
-    return pair_bands(scenes["before"], scenes["after"], explicit=bool(named))
-
-
-def _chosen(
-    scenes: dict[Role, Scene],
-    plan: Plan,
-    bands: BandPairs,
-    alignment: Alignment,
-    options: DetectOptions,
-) -> Choice:
-    return choose(
-        options.difference,
-        (scenes["before"], scenes["after"]),
-        bands=len(bands.before),
-        pixel_size_m=plan.pixel_size_m,
-        error_px=float(np.median(expected_misregistration(alignment).values)),
+def _drawn(fitted: FittedPair, *, folder: Path) -> tuple[dict[str, Path], Stretch]:
+    """Rasters to look at: the shift, and both images as shown."""
+    alignment = fitted.alignment
+    shift = _write_shift(fitted.plan, alignment, folder)
+    previews, stretch = write_previews(
+        fitted.plan,
+        fitted.scenes,
+        fitted.bands,
+        alignment.shift,
+        fitted.radiometry,
+        folder=folder,
     )
-
-
-def _reader(
-    scenes: dict[Role, Scene],
-    plan: Plan,
-    bands: BandPairs,
-    alignment: Alignment,
-    choice: Choice,
-    options: DetectOptions,
-) -> PairReader:
-    return PairReader(
-        before=scenes["before"],
-        after=scenes["after"],
-        before_bands=bands.before,
-        after_bands=bands.after,
-        grid=plan.geobox,
-        moving=plan.moving,
-        shift=alignment.shift,
-        error=expected_misregistration(alignment),
-        largest_error=largest_misregistration(
-            alignment, usable_ce90=options.coregister.usable_ce90
-        ),
-        smoothing=options.difference.smoothing,
-        reach=difference.METHODS[choice.method].halo,
-    )
-
-
-def _fit_radiometry(
-    sample: Sample, scenes: dict[Role, Scene], choice: Choice, options: DetectOptions
-) -> normalise.Radiometry:
-    method = normalise.choose(
-        options.normalise.normalise,
-        display_product=any(scene.display_product for scene in scenes.values()),
-        radar=difference.METHODS[choice.method].radar,
-    )
-    return normalise.METHODS[method](sample)
-
-
-def _fit_cut(sample: Sample, measure: Measure, options: DetectOptions) -> Cut:
-    scores = measure.score_sample(sample)
-    return find_threshold(scores, options=options.threshold, own=measure.cut)
+    return shift | {f"{role}_preview": path for role, path in previews.items()}, stretch
 
 
 def _write_shift(plan: Plan, alignment: Alignment, folder: Path) -> dict[str, Path]:

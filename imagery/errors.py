@@ -95,3 +95,9 @@ class AlignmentError(TwopassError, RuntimeError):
     """The co-registration of two scenes is not trusted, so nothing was differenced."""
 
     exit_status = 4
+
+
+class RateError(TwopassError, RuntimeError):
+    """A rate of false alarms that the user asked for, and that the decoys at hand can't honour."""
+
+    exit_status = 6

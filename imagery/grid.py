@@ -341,15 +341,7 @@ def _named_grid(
 def _result_window(extent: Extent | None, geobox: GeoBox, overlap: Window) -> Window:
     if extent is None:
         return overlap
-    left, bottom, right, top = extent.bounds(geobox.crs)
-    cols, rows = moved(
-        ~geobox.affine,
-        np.array([left, right, right, left]),
-        np.array([bottom, bottom, top, top]),
-    )
-    window = Window(
-        math.floor(rows.min()), math.floor(cols.min()), math.ceil(rows.max()), math.ceil(cols.max())
-    )
+    window = window_of(extent, geobox)
     if window.clipped(overlap).empty:
         raise InputError(
             "the area lies outside the part that both images show",
@@ -357,6 +349,19 @@ def _result_window(extent: Extent | None, geobox: GeoBox, overlap: Window) -> Wi
             option="--aoi",
         )
     return window
+
+
+def window_of(extent: Extent, geobox: GeoBox) -> Window:
+    """The window of a grid around an area."""
+    left, bottom, right, top = extent.bounds(geobox.crs)
+    cols, rows = moved(
+        ~geobox.affine,
+        np.array([left, right, right, left]),
+        np.array([bottom, bottom, top, top]),
+    )
+    return Window(
+        math.floor(rows.min()), math.floor(cols.min()), math.ceil(rows.max()), math.ceil(cols.max())
+    )
 
 
 def _grown(window: Window, metres: float, at_least: int, size: float) -> Window:

@@ -152,7 +152,7 @@ def codes_of(
         shift = pair.shift if scene.role == pair.moving else None
         reasons = reasons_on(scene.masks, pair.grid, window, shift)
         valid |= _unseen(scene.role, ~raster.valid, reasons)
-        blind &= _saturated(scene, bands, raster.data) | ((reasons & SATURATED) != 0)
+        blind &= saturated(scene, bands, raster.data) | ((reasons & SATURATED) != 0)
         if scene.masks:
             masked[scene.role] = reasons
     valid[(valid == 0) & blind] = BLINDED
@@ -177,9 +177,7 @@ def _unseen(role: Role, unseen: NDArray[np.bool_], reasons: NDArray[np.uint8]) -
     return bits
 
 
-def _saturated(
-    scene: Scene, bands: tuple[int, ...], data: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def saturated(scene: Scene, bands: tuple[int, ...], data: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where all bands are at the end of the file's range, which no nodata value takes."""
     dtype = np.dtype(scene.dtype)
     if dtype.kind not in "iu" or scene.nodata == np.iinfo(dtype).max:

@@ -6,8 +6,9 @@ these classes: a field's name is the option's name, its ``help`` the option's he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 from imagery.strict import Strict, option
 
@@ -205,8 +206,8 @@ class DifferenceOptions(Strict):
     ] = option(
         "auto",
         "The difference measure (see: twopass methods).  auto: energy-log-ratio for radar, "
-        "irmad for 4 bands and more of pixels from 10 m on, robust-cva where the alignment may be "
-        "off, else cva; the record says why.",
+        "robust-cva where the alignment may be off by more than 0.25 px, anomalous between "
+        "seasons, else cva; the record says why.",
     )  # fmt: skip
     radar_units: Literal["auto", "amplitude", "intensity", "db"] = option(
         "auto",
@@ -228,10 +229,61 @@ class ThresholdOptions(Strict):
 
     threshold: str = option(
         "auto",
-        "auto (the measure's own cut, else null), null, tail-fdr, otsu, triangle, "
-        "kittler-illingworth, percentile:P, or a number.",
+        "The cut of single pixels: null, tail-fdr, candidates, otsu, triangle, "
+        "kittler-illingworth, percentile:P, or a number.  auto: the measure's own, else candidates "
+        "where a rate is asked for, else tail-fdr; and regions are decided on then.",
         metavar="RULE",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionOptions(Strict):
+    """Which regions are told as changes, and how many false ones among them are taken."""
+
+    max_false_alarms: str | None = option(
+        None,
+        "False changes that are taken, on average: N/km2 or N/area.  What can't be honoured is "
+        "refused.  Excludes --fdr and --threshold.",
+        metavar="RATE",
+    )
+    confidence: float | None = option(
+        None,
+        "With --max-false-alarms: how sure the rate is to hold, instead of on average.",
+        metavar="SHARE",
+        least=0.5,
+        most=0.9999,
+    )
+    fdr: float | None = option(
+        None,
+        "Share of the changes told that may be false, on average.",
+        metavar="SHARE",
+        above=0,
+        most=0.99,
+    )
+    quiet_pair: tuple[tuple[str, str], ...] = option(
+        (),
+        "Two earlier images of the place between which nothing happened; may be repeated.  What is "
+        "found between them is false: vehicles, shadows, season.",
+        metavar="BEFORE AFTER",
+    )
+    quiet_area: str | None = option(
+        None,
+        "Outlines of places where nothing happened between the two images (GeoJSON, GeoPackage, "
+        "KML, shapefile).",
+        metavar="FILE",
+    )
+
+    @property
+    def asks(self) -> bool:
+        """Whether a rate of false alarms or a share of false changes is asked for."""
+        return self.max_false_alarms is not None or self.fdr is not None
+
+    def named(self) -> dict[str, Any]:
+        """For the record: of files their names alone, which don't tell where they lay."""
+        return asdict(self) | {
+            "quiet_pair": [[Path(name).name for name in pair] for pair in self.quiet_pair],
+            "quiet_area": self.quiet_area and Path(self.quiet_area).name,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +326,7 @@ class DetectOptions(Strict):
     normalise: NormaliseOptions = NormaliseOptions()
     difference: DifferenceOptions = DifferenceOptions()
     threshold: ThresholdOptions = ThresholdOptions()
+    decision: DecisionOptions = DecisionOptions()
     regions: RegionOptions = RegionOptions()
 
 

@@ -17,6 +17,9 @@ _SHARE = 0.5
 _SURE = 2.0
 """Standard errors by which a share must be below one half."""
 
+_SURE_MIXED = 3.0
+"""Standard deviations by which what is left across must exceed its mean to be no mixture."""
+
 _EIGHT = np.ones((3, 3), bool)
 
 
@@ -29,8 +32,9 @@ def covered(
     that a threshold alone widens every outline, the more the stronger the change.  Rim by rim, a
     pixel goes whose difference is surely less than half of that beside it: of the pixel with the
     highest score among its eight neighbours and itself, on which it is projected (a linear mixture
-    of two, whose share is known to one over the length of that difference).  What lies inside
-    stays, however weak: a change need not be of one strength.
+    of two, whose share is known to one over the length of that difference).  One that differs in
+    another way, beyond what noise does, is no such mixture but a change of its own, and stays.  So
+    does what lies inside, however weak: a change need not be of one strength.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def covered(
 def _weak(
     score: NDArray[np.float32], difference: NDArray[np.float32], candidate: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Candidates that are surely less than half of the strongest one beside them."""
+    """Candidates that are a share, surely less than half, of the strongest one beside them."""
     weak = np.zeros(candidate.shape, bool)
     row, col = np.nonzero(candidate)
     if not len(row):
@@ -74,5 +78,15 @@ def _weak(
     own = difference[:, row, col].astype(np.float64)
     # The share is (own · peak) / |peak|², its standard error 1 / |peak|: no division is needed.
     length = np.sqrt(np.einsum("bp,bp->p", peak, peak))
-    weak[row, col] = np.einsum("bp,bp->p", own, peak) < length * (_SHARE * length - _SURE)
+    along = np.einsum("bp,bp->p", own, peak)
+    small = along < length * (_SHARE * length - _SURE)
+    # What is left across the peak's direction: of noise alone, chi-square in one band less.
+    whole, freedom = np.einsum("bp,bp->p", own, own), len(own) - 1
+    across = whole * (1 - 1e-9) - np.square(along / np.maximum(length, 1e-12))
+    weak[row, col] = small & (across <= freedom + _SURE_MIXED * np.sqrt(2 * freedom))
     return weak
+
+
+def ends_at(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of a change that a pixel on its outline has at the least, for its score inside."""
+    return np.maximum(_SHARE - _SURE / np.asarray(strength, np.float64), 0.0)

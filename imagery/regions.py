@@ -21,6 +21,9 @@ class ScoredTile:
 
     window: Window
     score: NDArray[np.float32]
+    strength: NDArray[np.float32]
+    """Root mean square of the scores in 3 × 3 px, which regions are ranked and decided by."""
+
     signed: NDArray[np.float32]
     seen: NDArray[np.bool_]
     """Whether the pixel is observed in both scenes."""
@@ -47,7 +50,12 @@ class Regions:
     pixels_inside: NDArray[np.int64]
     """Pixels in the area of interest."""
 
-    score_max: NDArray[np.float64]
+    peak: NDArray[np.int64]
+    """Place of the strongest pixel, counted in row-major order over the map's window."""
+
+    strength: NDArray[np.float64]
+    """Highest strength of its pixels."""
+
     score_mean: NDArray[np.float64]
     signed_mean: NDArray[np.float64]
     """Mean difference over bands and pixels, in standard deviations; above 0 is brighter."""
@@ -68,7 +76,10 @@ class LabelledMap:
 
     regions: Regions
     labels: NDArray[np.uint32]
-    """Region ids over the map's window, 0 where there is none."""
+    """Provisional labels over the map's window, 0 where there is none."""
+
+    numbers: NDArray[np.uint32]
+    """The region, counted from 1, of each provisional label; 0 for none."""
 
 
 def label_regions(
@@ -78,7 +89,7 @@ def label_regions(
     least_pixels: int,
     labels: NDArray[np.uint32],
 ) -> LabelledMap:
-    """Join candidate pixels to regions and keep those that are large enough and touch the area.
+    """Join candidate pixels to the regions that are large enough and touch the area.
 
     Parameters
     ----------
@@ -104,29 +115,43 @@ def label_regions(
             parts.append(_measure(tile, own, found, offset=count, window=window))
         count += found
     if not count:
-        return LabelledMap(regions=_none(), labels=labels)
+        return LabelledMap(regions=_none(), labels=labels, numbers=np.zeros(1, np.uint32))
     root = _roots(count, np.concatenate(links))
     merged, table = _merged(_joined(parts), root)
     keep = (merged.pixels >= least_pixels) & (merged.pixels_inside > 0)
     order = np.argsort(merged.first[keep], kind="stable")
     numbers = np.zeros(len(keep), np.uint32)
     numbers[np.flatnonzero(keep)[order]] = np.arange(1, keep.sum() + 1)
-    lookup = np.concatenate([[np.uint32(0)], numbers[table]])
-    _renumber(labels, lookup)
     kept = {f.name: getattr(merged, f.name)[keep][order] for f in fields(merged)}
     pixels = kept["pixels"]
     return LabelledMap(
         regions=Regions(
             pixels=pixels,
             pixels_inside=kept["pixels_inside"],
-            score_max=kept["score_max"],
+            peak=kept["peak"],
+            strength=kept["strength"],
             score_mean=kept["score_sum"] / np.maximum(pixels, 1),
             signed_mean=kept["signed_sum"] / np.maximum(pixels, 1),
             brighter_share=kept["brighter"] / np.maximum(pixels, 1),
             at_edge=kept["at_edge"],
         ),
         labels=labels,
+        numbers=np.concatenate([[np.uint32(0)], numbers[table]]),
     )
+
+
+def keep_regions(labelled: LabelledMap, kept: NDArray[np.bool_]) -> Regions:
+    """The regions that are kept, numbered anew from 1; their numbers are written into the labels.
+
+    ``kept`` has the shape (regions,).
+    """
+    anew = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.uint32)
+    lookup = anew[labelled.numbers]
+    for top in range(0, labelled.labels.shape[0], 512):
+        rows = slice(top, top + 512)
+        labelled.labels[rows] = lookup[labelled.labels[rows]]
+    regions = labelled.regions
+    return Regions(**{f.name: getattr(regions, f.name)[kept] for f in fields(regions)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,7 +161,8 @@ class _Part:
     first: NDArray[np.int64]
     pixels: NDArray[np.int64]
     pixels_inside: NDArray[np.int64]
-    score_max: NDArray[np.float64]
+    peak: NDArray[np.int64]
+    strength: NDArray[np.float64]
     score_sum: NDArray[np.float64]
     signed_sum: NDArray[np.float64]
     brighter: NDArray[np.int64]
@@ -154,14 +180,15 @@ def _measure(
     first = np.full(found, np.iinfo(np.int64).max)
     np.minimum.at(first, of, place)
     score, signed = tile.score.ravel()[where], tile.signed.ravel()[where]
-    highest = np.full(found, -np.inf)
-    np.maximum.at(highest, of, score)
+    strength = tile.strength.ravel()[where].astype(np.float64)
+    peak = _strongest(of, strength, place)
     edge = _edge(tile, window).ravel()[where]
     return _Part(
         first=first,
         pixels=np.bincount(of, minlength=found),
         pixels_inside=_summed(of, tile.inside.ravel()[where], found).astype(np.int64),
-        score_max=highest,
+        peak=place[peak],
+        strength=strength[peak],
         score_sum=_summed(of, score, found),
         signed_sum=_summed(of, signed, found),
         brighter=_summed(of, signed > 0, found).astype(np.int64),
@@ -171,6 +198,15 @@ def _measure(
 
 def _summed(of: NDArray[Any], values: NDArray[Any], count: int) -> NDArray[np.float64]:
     return np.bincount(of, weights=values, minlength=count).astype(np.float64)
+
+
+def _strongest(
+    of: NDArray[Any], strength: NDArray[np.float64], place: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """The entry of each region with the highest strength, the first by place among equals."""
+    order = np.lexsort((place, -strength, of))
+    _, first = np.unique(of[order], return_index=True)
+    return np.asarray(order[first], np.intp)
 
 
 def _edge(tile: ScoredTile, window: Window) -> NDArray[np.bool_]:
@@ -232,8 +268,7 @@ def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int
     count = int(root.max()) + 1
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, root, part.first)
-    highest = np.full(count, -np.inf)
-    np.maximum.at(highest, root, part.score_max)
+    peak = _strongest(root, part.strength, part.peak)
 
     def added(values: NDArray[Any]) -> NDArray[np.float64]:
         return _summed(root, values, count)
@@ -242,7 +277,8 @@ def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int
         first=first,
         pixels=added(part.pixels).astype(np.int64),
         pixels_inside=added(part.pixels_inside).astype(np.int64),
-        score_max=highest,
+        peak=part.peak[peak],
+        strength=part.strength[peak],
         score_sum=added(part.score_sum),
         signed_sum=added(part.signed_sum),
         brighter=added(part.brighter).astype(np.int64),
@@ -250,18 +286,13 @@ def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int
     ), root
 
 
-def _renumber(labels: NDArray[np.uint32], lookup: NDArray[np.uint32]) -> None:
-    for top in range(0, labels.shape[0], 512):
-        rows = slice(top, top + 512)
-        labels[rows] = lookup[labels[rows]]
-
-
 def _none() -> Regions:
     empty, whole = np.zeros(0), np.zeros(0, np.int64)
     return Regions(
         pixels=whole,
         pixels_inside=whole,
-        score_max=empty,
+        peak=whole,
+        strength=empty,
         score_mean=empty,
         signed_mean=empty,
         brighter_share=empty,

@@ -116,7 +116,7 @@ class Sample:
 
     total: int
     windows: tuple[Pair, ...] = ()
-    """Whole windows, for a measure that looks at a pixel's surroundings; else none."""
+    """Whole windows, for what looks at a pixel's surroundings."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,7 +202,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
         spill=np.concatenate([part.spill for part in found], axis=2),
         seen=seen,
         total=total,
-        windows=_sample_windows(plan, pair, executor=executor) if pair.reach else (),
+        windows=_sample_windows(plan, pair, executor=executor),
     )
     if sample.before.shape[1] < _LEAST:
         raise InputError(

@@ -13,19 +13,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from imagery import difference, normalise, outline
 from imagery.bands import BandPairs
 from imagery.blocks import Window, tiles_over
 from imagery.blockwise import Progress, map_tiles
 from imagery.coregister import Alignment
+from imagery.decision import Decision
 from imagery.grid import Extent, Plan
 from imagery.observed import Codes, Observed, Tally, check_coverage, codes_of
 from imagery.options import DetectOptions
-from imagery.regions import Regions, ScoredTile, beside, label_regions
+from imagery.regions import Regions, ScoredTile, beside, keep_regions, label_regions
 from imagery.sampling import MAX_PIXELS, Pair, PairReader, Sample, gradients
 from imagery.scene import Outline, Role, Scene
 from imagery.shift_error import CE90, ShiftError
+from imagery.strength import strength_of
+from imagery.threshold import Cut
 from imagery.warp import crop
 from imagery.write import create
 
@@ -54,11 +58,6 @@ class Measure:
         return difference.METHODS[self.method].halo
 
     @property
-    def outlined(self) -> bool:
-        """Whether a change ends where half of its difference is left."""
-        return difference.METHODS[self.method].outlined
-
-    @property
     def cut(self) -> float | None:
         """The score that parts changed from unchanged, where the method found it itself."""
         found = difference.METHODS[self.method].cut
@@ -82,12 +81,46 @@ class Measure:
 
     def score_sample(self, sample: Sample) -> NDArray[np.float32]:
         """Scores of sampled pixels, shape (pixels,): of windows, if the method looks around."""
-        if not self.halo:
-            return np.asarray(self.score(as_row(sample)).score[0])
-        step = max(1, -(-sum(int(pair.seen.sum()) for pair in sample.windows) // MAX_PIXELS))
+        return self._sampled(sample, lambda scores: scores.score)
+
+    def singles(self, sample: Sample) -> NDArray[np.float32]:
+        """The same of what regions are decided by, before means over 3 × 3 px are taken."""
+        return self._sampled(sample, self._decisive)
+
+    def strength(self, scores: difference.Scores, seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Strengths of a window, of its shape; see :func:`imagery.strength.strength_of`."""
+        return strength_of(self._decisive(scores), seen)
+
+    def strengths(self, sample: Sample) -> NDArray[np.float32]:
+        """Strengths of the seen pixels of the sampled windows, shape (pixels,)."""
         return np.concatenate(
-            [self.score(pair).score[pair.seen][::step] for pair in sample.windows]
+            [self.strength(self.score(pair), pair.seen)[pair.seen] for pair in sample.windows]
         )
+
+    def _decisive(self, scores: difference.Scores) -> NDArray[np.float32]:
+        """What regions are decided by, in standard deviations of noise.
+
+        A method that parts two classes scores how far a patch lies between them, whatever noise
+        does; then it is the difference itself.
+        """
+        return scores.score if self.cut is None else np.abs(scores.signed)
+
+    def _sampled(
+        self, sample: Sample, of: Callable[[difference.Scores], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        if not self.halo:
+            return np.asarray(of(self.score(as_row(sample)))[0])
+        step = max(1, -(-sum(int(pair.seen.sum()) for pair in sample.windows) // MAX_PIXELS))
+        return np.concatenate([of(self.score(pair))[pair.seen][::step] for pair in sample.windows])
+
+    def candidates(
+        self, pair: Pair, score: NDArray[np.float32], *, above: float
+    ) -> NDArray[np.bool_]:
+        """Seen pixels of a normalised pair above a cut, within their change's outline."""
+        candidate = pair.seen & (score > above)
+        if not difference.METHODS[self.method].outlined:
+            return candidate
+        return outline.covered(score, self.in_noise(pair), candidate)
 
     def in_noise(self, pair: Pair) -> NDArray[np.float32]:
         """The change vector of a normalised pair, whitened by the noise's covariance."""
@@ -101,8 +134,16 @@ class ScoredMap:
     """What the map pass found; ``rasters`` are score, change and valid."""
 
     regions: Regions
+    bounds: NDArray[np.int64] | None
+    """How many of each region and those above it may be false; shape (regions,)."""
+
+    decision: Decision
     observed: Observed
     rasters: dict[str, Path]
+
+
+Decide = Callable[[NDArray[np.float64], Observed], Decision]
+"""From the strengths of all regions that touch the area, and what of it was seen."""
 
 
 def fit_measure(
@@ -203,7 +244,8 @@ def score_map(
     *,
     area: Extent | None,
     ignored: Outline | None = None,
-    threshold: float,
+    cut: Cut,
+    decide: Decide,
     options: DetectOptions,
     folder: Path,
     executor: Executor,
@@ -231,7 +273,7 @@ def score_map(
         labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=window.shape)
 
         def results() -> Iterator[ScoredTile]:
-            run = partial(_score_tile, pair, measure, area, threshold=threshold, ignored=ignored)
+            run = partial(score_tile, pair, measure, area, threshold=cut.value, ignored=ignored)
             done = map_tiles(run, tiles, executor=executor)
             for number, (tile, (scored, codes)) in enumerate(done, start=1):
                 place = tile.shifted(-window.top, -window.left)
@@ -242,21 +284,49 @@ def score_map(
                 yield scored
 
         labelled = label_regions(
-            results(),
-            window=window,
-            least_pixels=least_pixels(plan, options),
-            labels=labels,
+            results(), window=window, least_pixels=least_pixels(plan, options), labels=labels
         )
         observed = tally.observed(plan, area)
         check_coverage(observed, pair, least=options.grid.min_coverage)
+        decision = decide(labelled.regions.strength, observed)
+        kept = labelled.regions.strength >= decision.high
+        regions = keep_regions(labelled, kept)
         with create(paths["change"], geobox=geobox, count=1, dtype="uint32", nodata=0) as changes:
             for tile in tiles:
                 rows, cols = tile.within(window)
                 changes.write(tile.shifted(-window.top, -window.left), labels[rows, cols][None])
-    return ScoredMap(regions=labelled.regions, observed=observed, rasters=paths)
+    return ScoredMap(
+        regions=regions,
+        bounds=None if decision.rank_bounds is None else decision.rank_bounds[kept],
+        decision=decision,
+        observed=observed,
+        rasters=paths,
+    )
 
 
-def _score_tile(
+def kept_changes(
+    measure: Measure, *, low: float, high: float, least_pixels: int
+) -> Callable[[Pair], NDArray[np.bool_]]:
+    """The decision on a window alone: where a pair holds regions large and strong enough.
+
+    Regions end at the window's border.
+    """
+
+    def found(pair: Pair) -> NDArray[np.bool_]:
+        normal = measure.normalised(pair)
+        scores = measure.scored(normal)
+        score = scores.score
+        labels, count = ndimage.label(measure.candidates(normal, score, above=low), np.ones((3, 3)))
+        numbers = np.arange(count + 1)
+        strongest = ndimage.maximum(measure.strength(scores, normal.seen), labels, numbers)
+        kept = (np.bincount(labels.ravel()) >= least_pixels) & (strongest >= high)
+        kept[0] = False
+        return np.asarray(kept[labels])
+
+    return found
+
+
+def score_tile(
     pair: PairReader,
     measure: Measure,
     area: Extent | None,
@@ -265,6 +335,7 @@ def _score_tile(
     threshold: float,
     ignored: Outline | None = None,
 ) -> tuple[ScoredTile, Codes]:
+    """Scores, candidates and what was observed of a tile; ``area`` is all of it where None."""
     before, after = pair.read(window)
     padded = window.padded(pair.halo)
     errors = pair.errors(padded)
@@ -284,15 +355,14 @@ def _score_tile(
         )
     )
     result = measure.scored(normal)
-    candidate = normal.seen & (result.score > threshold)
-    if measure.outlined:
-        candidate = outline.covered(result.score, measure.in_noise(normal), candidate)
+    candidate = measure.candidates(normal, result.score, above=threshold)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
     own = window.within(wide)
     rows, cols = window.within(padded)
     scored = ScoredTile(
         window=window,
         score=result.score[own],
+        strength=measure.strength(result, normal.seen)[own],
         signed=result.signed[own],
         candidate=candidate[own],
         seen=codes.valid[rows, cols] == 0,

@@ -9,7 +9,9 @@ import numpy as np
 
 from imagery import normalise
 from imagery.bands import BandPairs
+from imagery.decision import Decision
 from imagery.grid import Plan
+from imagery.injected import Missed
 from imagery.options import DetectOptions
 from imagery.record import Caution, StepRecord, to_json
 from imagery.sampling import PairReader, Sample
@@ -110,6 +112,22 @@ def threshold_record(cut: Cut, options: DetectOptions) -> StepRecord:
         step="threshold",
         numbers={"threshold": cut.value, "rule": cut.rule},
         options=asdict(options.threshold),
+    )
+
+
+def decision_record(
+    decision: Decision, missed: Missed | None, options: DetectOptions
+) -> StepRecord:
+    """What was asked, which decoys speak for it, what holds, and what would be missed."""
+    return StepRecord(
+        step="decision",
+        numbers={
+            **to_json(decision.numbers),
+            "sentences": list(decision.sentences),
+            "missed": None if missed is None else missed.numbers,
+        },
+        options=options.decision.named(),
+        cautions=decision.cautions,
     )
 
 

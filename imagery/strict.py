@@ -76,8 +76,12 @@ class Strict:
         filled: dict[str, Any] = {}
         for key, value in values.items():
             kind = hints[key]
-            nested = isinstance(kind, type) and issubclass(kind, Strict)
-            filled[key] = kind.from_mapping(value) if nested else value
+            if isinstance(kind, type) and issubclass(kind, Strict):
+                filled[key] = kind.from_mapping(value)
+            elif get_origin(kind) is tuple:  # JSON knows lists alone
+                filled[key] = tuple(tuple(item) for item in value)
+            else:
+                filled[key] = value
         return cls(**filled)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.empirical_null import LEAST, fit_null
 from imagery.errors import UsageError
 from imagery.options import ThresholdOptions
 
@@ -15,14 +16,14 @@ _BINS = 512
 _TAIL = 1e-4
 """Share of the unchanged pixels that may pass the empirical null's cut, if its fit holds."""
 
+_CANDIDATES = 0.01
+"""The same share where candidates are decided on as regions."""
+
 _SHARE = 0.1
 """Share of the pixels above the cut that unchanged ones may make up, by the empirical null."""
 
-_DEFAULT = "null"
+_DEFAULT = "tail-fdr"
 """What "auto" stands for where the difference measure has no cut of its own."""
-
-_LEAST = 3.0
-"""Standard deviations of the noise, rounding included, below which nothing is a change."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,16 @@ class Cut:
 
 
 def find_threshold(
-    scores: NDArray[np.float32], *, options: ThresholdOptions, own: float | None = None
+    scores: NDArray[np.float32],
+    *,
+    options: ThresholdOptions,
+    own: float | None = None,
+    asks: bool = False,
 ) -> Cut:
     """The cut that the options ask for, from a sample of finite scores, shape (pixels,).
 
     ``own`` is the cut that the difference measure found itself; "auto" takes it, where there is
-    one.
+    one.  ``asks`` says that regions are decided on by decoys: then "auto" is "candidates".
 
     Raises
     ------
@@ -50,7 +55,7 @@ def find_threshold(
     if name == "auto":
         if own is not None:
             return Cut(own, "the measure's own")
-        name = _DEFAULT
+        name = "candidates" if asks else _DEFAULT
     if name == "fixed":
         return Cut(number, f"fixed at {number:g}")
     if name == "percentile":
@@ -132,13 +137,18 @@ def empirical_null(scores: NDArray[np.float32]) -> float:
     sec. 4); the theoretical chi-square is not used, because it is wrong by orders of magnitude on
     real pairs.  The cut is never below three standard deviations of the noise.
     """
-    from scipy.stats import gamma
+    null = fit_null(scores)
+    return LEAST if null is None else max(null.reached_by(_TAIL), LEAST)
 
-    null = fitted_null(scores)
-    if null is None:
-        return _LEAST
-    shape, scale = null
-    return max(float(np.sqrt(gamma.isf(_TAIL, shape) * scale)), _LEAST)
+
+def candidates(scores: NDArray[np.float32]) -> float:
+    """Where the empirical null of Efron (2004) leaves one unchanged pixel in a hundred.
+
+    So low that decoys hold more regions than any rate asked for takes, and that faint objects are
+    not lost before they are decided on; and the same for a pair in which much or nothing changed.
+    """
+    null = fit_null(scores)
+    return LEAST if null is None else null.reached_by(_CANDIDATES)
 
 
 def tail_fdr(scores: NDArray[np.float32]) -> float:
@@ -150,50 +160,16 @@ def tail_fdr(scores: NDArray[np.float32]) -> float:
     It is a rate over pixels of the null's own shape, and certifies nothing about regions.  The cut
     is never below three standard deviations of the noise.
     """
-    from scipy.stats import gamma
-
-    null = fitted_null(scores)
+    null = fit_null(scores)
     if null is None:
-        return _LEAST
-    shape, scale = null
+        return LEAST
     rising = np.sort(scores.astype(np.float64))
     found = 1 - np.arange(len(rising)) / len(rising)
-    expected = gamma.sf(np.square(rising), shape, scale=scale)
+    expected = null.reaching(rising)
     above = np.flatnonzero(expected > _SHARE * found)
     first = int(above[-1]) + 1 if len(above) else 0
     cut = rising[first] if first < len(rising) else np.nextafter(rising[-1], np.inf)
-    return max(float(cut), _LEAST)
-
-
-def fitted_null(scores: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Shape and scale of the squared scores' gamma distribution; None where there is no bulk."""
-    from scipy.stats import gamma
-
-    squared = np.square(scores.astype(np.float64))
-    positive = squared[squared > 0]
-    # Where most agree exactly there is no bulk to fit, and any difference beyond noise stands out.
-    if len(positive) < 0.5 * len(squared) or len(positive) < 10:
-        return None
-    low, middle = np.quantile(positive, [0.2, 0.5])
-    shape = _gamma_shape(float(low / middle))
-    return shape, float(middle / gamma.ppf(0.5, shape))
-
-
-def _gamma_shape(ratio: float) -> float:
-    """The gamma distribution whose 20 % quantile is ``ratio`` of its median."""
-    from scipy.optimize import brentq
-    from scipy.stats import gamma
-
-    def excess(log_shape: float) -> float:
-        shape = np.exp(log_shape)
-        return float(gamma.ppf(0.2, shape) / gamma.ppf(0.5, shape) - ratio)
-
-    low, high = np.log(0.2), np.log(50.0)
-    if excess(low) > 0:
-        return float(np.exp(low))
-    if excess(high) < 0:
-        return float(np.exp(high))
-    return float(np.exp(brentq(excess, low, high)))
+    return max(float(cut), LEAST)
 
 
 def _histogram(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -210,6 +186,7 @@ def _upper_edge(centres: NDArray[np.float64], index: int) -> float:
 
 
 METHODS: Mapping[str, Callable[[NDArray[np.float32]], float]] = {
+    "candidates": candidates,
     "tail-fdr": tail_fdr,
     "null": empirical_null,
     "otsu": otsu,

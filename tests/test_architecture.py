@@ -26,8 +26,9 @@ ORDER = {
         "grid", "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
         "resample", "warp", "ortho", "coregister", "outline", "sampling", "mad", "normalise",
-        "threshold", "difference", "regions", "observed", "clouds", "scoring", "preview",
-        "aligned", "steps",
+        "empirical_null", "threshold", "difference", "nulls", "injected", "strength", "decision",
+        "regions", "observed", "clouds", "scoring", "evidence", "preview", "aligned", "steps",
+        "fitted", "decoys", "deciding",
         # pipeline
         "align", "detect",
         # beside the flow

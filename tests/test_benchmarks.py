@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +17,23 @@ from skimage.registration import phase_cross_correlation
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import areas  # noqa: E402
 import campaign_alignment as campaign  # noqa: E402
 import change  # noqa: E402
+import false_alarms  # noqa: E402
+import optical_choice  # noqa: E402
+import radar_choice  # noqa: E402
+from _alarm_tables import above_twice, pooled, report, surely_twice, warned  # noqa: E402
 from _classical import OPTICAL, RADAR  # noqa: E402
+from _decided import Held, Run, held_against, mapped, run_of  # noqa: E402
 from _displacement import Displacement, random_waves  # noqa: E402
 from _nature import fractal, leaning, raised  # noqa: E402
 from _pairs import SCENARIOS, Truth, write_pair  # noqa: E402
 from _places import CATALOGUE, Place, picture, places  # noqa: E402
+from _planting import SIDE, Planted, plant  # noqa: E402
+from _quiet_real import Squares  # noqa: E402
+from _radar_scenes import FAMILIES, Family, looks_drawn, simulated  # noqa: E402
+from _scenery import GROUNDS, Look, Object, ground_of, scattered, truth_of, write_scene  # noqa: E402
 from _tables import between_markers, markdown, share, wilson  # noqa: E402
 from _trials import ACCEPT, EITHER, KINDS, REFUSE, make  # noqa: E402
 
@@ -191,6 +202,226 @@ def test_places_are_those_at_hand(data: Path, tmp_path: Path) -> None:
         assert (image == 0).mean() < 0.03
 
 
+# Areas
+
+
+def test_planted_objects_add_their_area_and_repeat() -> None:
+    ground = np.full((3, SIDE, SIDE), 100, np.float32)
+    one, again = (plant(ground, np.random.default_rng(4)) for _ in range(2))
+    assert np.array_equal(one.after, again.after)
+    for item in one.objects:
+        left, top, right, bottom = (int(v) for v in item.outline.bounds)
+        near = (slice(top - 6, bottom + 7), slice(left - 6, right + 7))
+        added = (one.after - one.before)[:, *near].mean(axis=0).sum()
+        # Each band's contrast is its own, 0.8 to 1.2 of the object's.
+        assert 0.75 < added / (100 * item.contrast * item.outline.area) < 1.25
+
+
+def test_intervals_hold_the_areas_of_planted_objects() -> None:
+    rng = np.random.default_rng(8)
+    found: list[areas.Found] = []
+    for _ in range(5):
+        ground = 120 + 25 * np.stack([fractal((SIDE, SIDE), 2.2, rng)] * 3)
+        trial = plant(ground.astype(np.float32), rng)
+        rows, (one, parts, missed) = areas.searched(trial, ground="waves", threshold="null")
+        assert len(rows) == one
+        assert one + parts + missed == len(trial.objects)
+        found += rows
+    assert len(found) > 30
+    held = sum(row.low <= row.truth <= row.high for row in found)
+    assert 0.8 <= held / len(found) <= 1
+    assert all(row.low <= row.area <= row.high for row in found)
+    said = areas.report(found, [areas.Counts(ground="waves", one=40, parts=3, missed=2)], seed=8)
+    assert "| walls of 2 px |" in said
+    assert "| waves | 45 | 40 | 3 | 2 |" in said
+
+
+def test_a_class_of_areas_is_counted() -> None:
+    box = areas.shapely.box(0, 0, 10, 10)
+    planted = Planted(shape="rectangle", outline=box, contrast=0.3, opaque=True)
+    rows = [
+        areas.Found(ground="g", planted=planted, beside=0.1, area=96.0, low=low, high=high)
+        for low, high in ((90, 110), (101, 120), (80, 99), (95, 105))
+    ]
+    assert areas.line("x", rows)[:2] == ("x", "4")
+    assert areas.line("x", rows)[2].startswith("50.0% (")
+    assert areas.line("x", rows)[3:] == ("25.0%", "25.0%", "0.96", "0.10")
+    assert areas.line("none", [])[1] == "0"
+
+
+# False alarms
+
+
+@pytest.mark.parametrize("kind", [kind for kind in GROUNDS if kind != "town"])
+def test_a_ground_is_as_large_as_asked_and_repeats(kind: str, tmp_path: Path) -> None:
+    one, again = (ground_of(kind, 100, np.random.default_rng(1), work=tmp_path) for _ in "ab")
+    assert one.shape == (3, 264, 264)
+    assert one.min() >= 1
+    assert one.max() <= 255
+    assert one.std() > 3
+    assert np.array_equal(one, again)
+
+
+def test_no_other_ground() -> None:
+    with pytest.raises(ValueError, match="no such ground"):
+        ground_of("sea", 100, np.random.default_rng(1), work=Path())
+
+
+def test_a_scene_shows_its_objects_and_nothing_else(tmp_path: Path) -> None:
+    ground = np.full((3, 464, 464), 100, np.float32)
+    item = Object(top=80.0, left=120.0, height=10.0, width=20.0, contrast=0.3)
+    look = Look(haze=0.0, noise=0.0)
+    files = write_scene(
+        tmp_path, ground, pixel_m=10, rng=np.random.default_rng(3), look=look, objects=[item]
+    )
+    before, after = (rasterio.open(file).read(2).astype(float) for file in files)
+    assert np.unique(before).tolist() == [1600]
+    # The gain is 0.95, the offset -30.
+    added = (after - (0.95 * 1600 - 30)) / (0.95 * 1400)
+    assert added.sum() == pytest.approx(0.3 * 200, rel=0.01)
+    rows, cols = np.nonzero(added > 0.15)
+    # The later image lies elsewhere by -1.68 and 2.37, and less than a pixel of waves.
+    assert rows.mean() == pytest.approx(84.5 - 1.68, abs=1.5)
+    assert cols.mean() == pytest.approx(129.5 + 2.37, abs=1.5)
+
+
+def test_distortion_is_as_large_as_said() -> None:
+    rng, place = np.random.default_rng(0), np.linspace(0, 1000, 300)
+    found = [
+        Displacement(
+            centre=(0, 0), waves=random_waves(rng, count=4, amplitude=0.5 / 0.64, lengths=(48, 96))
+        )
+        .of_after(place[:, None], place[None, :])
+        .std()
+        for _ in range(30)
+    ]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+
+
+def test_objects_lie_apart_and_away_from_the_border() -> None:
+    items = scattered(50, 480, np.random.default_rng(2), sides=(4, 20), contrasts=(0.05, 0.4))
+    truth = truth_of(items, 480)
+    assert np.unique(truth).tolist() == list(range(51))
+    assert (truth[:40].max(), truth[-40:].max()) == (0, 0)
+    for number, item in enumerate(items, 1):
+        assert (truth[item.near()] == number).all()
+        assert 0.05 <= abs(item.contrast) <= 0.4
+
+
+def held(labels: np.ndarray, truth: np.ndarray, tmp_path: Path, **how: float) -> Held:
+    """Of a map whose first pixel is the earlier image's second in its first row."""
+    moved = from_origin(300_010, 5_200_000, 10, 10)
+    with rasterio.open(
+        tmp_path / "change.tif", "w", driver="GTiff", count=1, height=labels.shape[0],
+        width=labels.shape[1], dtype="uint32", crs="EPSG:32633", transform=moved,
+    ) as dataset:  # fmt: skip
+        dataset.write(labels.astype(np.uint32), 1)
+    pixels = np.bincount(labels.ravel())[1:]
+    before = SimpleNamespace(geobox=SimpleNamespace(affine=from_origin(300_000, 5_200_000, 10, 10)))
+    found = SimpleNamespace(
+        rasters={"change": tmp_path / "change.tif"},
+        scenes={"before": before},
+        geobox=SimpleNamespace(affine=moved),
+        regions=SimpleNamespace(pixels=pixels),
+        observed=SimpleNamespace(seen=10_000),
+        plan=SimpleNamespace(pixel_size_m=10.0),
+    )
+    return held_against(truth, **how)(found)
+
+
+def test_regions_are_held_against_objects(tmp_path: Path) -> None:
+    truth = np.zeros((8, 10), int)
+    truth[1:3, 1:4], truth[6, 6] = 1, 2
+    labels = np.zeros((8, 9), int)
+    labels[1:3, 0:3], labels[4, 0:4], labels[5:8, 3:9] = 1, 2, 3  # a column to the left of truth
+    found = held(labels, truth, tmp_path)
+    every = np.ones(3, bool)
+    assert found.km2 == 1.0
+    assert found.true.tolist() == [True, False, False]  # the third covers far more than an object
+    assert (found.false(every), found.found(every)) == (2, 1)
+    assert (found.false(~found.true), found.found(~found.true)) == (2, 0)
+    assert held(labels, truth, tmp_path, share=0.0).true.tolist() == [True, False, True]
+    # Truth that ends before the map begins: all is false.
+    assert not held(labels, truth[:1, :1], tmp_path).true.any()
+
+
+def test_the_smallest_regions_go_until_few_enough_are_false() -> None:
+    found = Held(
+        pixels=np.array([30, 20, 50, 40]),
+        true=np.array([False, True, True, False]),
+        touched=np.array([[1, 2, 2], [1, 2, 3]]),
+        km2=1.0,
+    )
+    one = false_alarms.no_more_false((None, found, 0.0), 1)[1]
+    assert (one.pixels.tolist(), one.true.tolist()) == ([50, 40], [True, False])
+    assert one.touched.tolist() == [[0, 0], [2, 3]]
+    assert one.found(np.ones(2, bool)) == 2
+    every = false_alarms.no_more_false((None, found, 0.0), 5)[1]
+    assert every.pixels.tolist() == found.pixels.tolist()
+    assert false_alarms.no_more_false((None, found, 0.0), 0)[1].pixels.tolist() == [50]
+
+
+def test_squares_part_an_image() -> None:
+    geobox = SimpleNamespace(affine=from_origin(0, 400, 10, 10), shape=(40, 60))
+    one, other = (Squares((0.0, 0.0, 600.0, 400.0), 100.0, odd) for odd in (False, True))
+    assert (one.mask(geobox) ^ other.mask(geobox)).all()
+    assert one.mask(geobox)[:10, :10].all()
+    assert one.area_m2 == other.area_m2 == 120_000
+
+
+def test_alarms_are_counted() -> None:
+    def run(false: int, *codes: str, expected: float = 5.0, **more: object) -> Run:
+        values = {"part": "nulls 10 m", "scene": "bare", "asked": "1/km2", **more}
+        return Run(**values, km2=5.0, expected=expected, told=9, false=false, codes=codes)
+
+    assert pooled([run(5), run(5)]) == "1.00 (1.00 to 1.00)"
+    assert pooled([run(0), run(10)]).startswith("1.00 (0.00 to 2.00")
+    assert pooled([]) == "–"
+    # Of a rate of 2: three are no surprise, twenty of ten are.
+    assert not surely_twice(run(3, expected=1.0))
+    assert surely_twice(run(20))
+    assert above_twice([run(3, expected=1.0), run(20), run(1)]) == "2 (1) of 3"
+    assert warned(run(0, "alignment-usable"))
+    assert not warned(run(0, "simulated-decoys"))
+    sabotaged = run(20, part="sabotage, quiet pairs")
+    refused = Run(part="nulls 10 m", scene="rough", asked="1/km2", refused="RateError: too small")
+    said = report([run(5), refused, sabotaged], seed=1, seconds=60)
+    assert "| simulated, 10 m | 1/km2 | 1 of 2 | 5 | 5 | 5 | 1.00 (1.00 to 1.00) |" in said
+    assert "| bare | quiet pairs | 0 of 1 | 0 | 4.00 (4.00 to 4.00) | 1 (1) of 1 | 1 |" in said
+
+
+def test_a_tenth_of_the_decisions_is_small() -> None:
+    quick, whole = (false_alarms.tasks(list(false_alarms.PARTS), quick=q) for q in (True, False))
+    assert set(quick) < set(whole)
+    assert len(quick) <= len(whole) / 10
+    assert len({false_alarms.place(n) for n in range(2 * len(GROUNDS))}) == 2 * len(GROUNDS)
+
+
+def test_a_decision_is_made_and_counted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    size = 320
+    items = scattered(9, size, rng, sides=(8, 12), contrasts=(0.5, 0.6))
+    ground = ground_of("bare", size, rng, work=tmp_path)
+    pair = write_scene(tmp_path, ground, pixel_m=10, rng=rng, objects=items)
+    see = held_against(truth_of(items, size))
+    rows = [
+        run_of(
+            mapped(pair, options=false_alarms.asking(asked), work=tmp_path, see=see),
+            part="objects 10 m", scene="bare", asked=asked, planted=9,
+        )
+        for asked in ("1/km2", "0/km2", "otsu")
+    ]  # fmt: skip
+    one, none, otsu = rows
+    assert (one.found, one.planted, one.refused) == (9, 9, "")
+    assert one.calibration == "simulated"
+    assert one.expected == one.km2 > 8
+    assert one.false <= one.expected
+    assert none.refused.startswith("UsageError: no such rate")
+    assert otsu.calibration == "uncalibrated"
+    assert otsu.found > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["after.tif", "before.tif"]
+
+
 # Tables
 
 
@@ -213,7 +444,11 @@ def test_a_table_finds_its_place(tmp_path: Path) -> None:
 
 def test_the_tables_have_their_markers() -> None:
     page = (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text("utf-8")
-    for name in ("coregistration", "campaign", "change"):
+    names = (
+        "coregistration", "campaign", "change", "areas", "radar-choice", "optical-choice",
+        "false-alarms",
+    )  # fmt: skip
+    for name in names:
         assert f"<!-- {name} -->\n" in page
         assert f"<!-- /{name} -->" in page
 
@@ -274,3 +509,56 @@ def test_a_map_is_judged_on_labelled_pixels() -> None:
     assert found.kappa == 0
     assert found.precision == pytest.approx((1 + 2 / 3) / 2)
     assert np.isnan(change.average_precision(score[0], np.zeros(5, bool)))
+
+
+# Choices without labels
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.ground}-{f.change}")
+def test_simulated_radar_has_changed_where_its_truth_says(family: Family) -> None:
+    pair = simulated(family, number=3, side=100)
+    again = simulated(family, number=3, side=100)
+    assert all(np.array_equal(a, b) for a, b in zip(pair, again, strict=True))
+    assert pair.before.dtype == pair.after.dtype == np.uint8
+    assert 0.004 < pair.truth.mean() < 0.3
+    ratio = np.abs(np.log((pair.after + 1.0) / (pair.before + 1.0)))
+    assert ratio[pair.truth].mean() > ratio[~pair.truth].mean()
+
+
+def test_simulated_speckle_has_the_looks_that_it_says() -> None:
+    family = FAMILIES[0]
+    number = next(n for n in range(8) if looks_drawn(family, n) == (8, 3))
+    pair = simulated(family, number=number)
+    before, after = radar_choice.looks_of([radar_choice.tile_of(pair)], "amplitude")
+    assert before / after == pytest.approx(8 / 3, rel=0.35)
+    evened = radar_choice.looks_of([radar_choice.even(radar_choice.tile_of(pair))], "amplitude")
+    assert evened[1] / evened[0] == pytest.approx(1, abs=0.3)
+
+
+def test_a_recipe_is_judged_on_simulated_radar() -> None:
+    pair = simulated(Family("fields", "edge"), number=2, side=100)
+    tile = radar_choice.tile_of(pair)
+    assert radar_choice.kappa(tile, pair.truth, radar_choice.RECIPE) > 0.6
+    assert radar_choice.kappa(tile, ~pair.truth, radar_choice.RECIPE) < 0
+
+
+@pytest.mark.parametrize("between", optical_choice.BETWEEN, ids=lambda b: b.name)
+def test_objects_are_planted_in_pairs_that_differ_as_they_say(
+    between: optical_choice.Between,
+) -> None:
+    rng = np.random.default_rng(2)
+    pair, truth, near = optical_choice.simulated(between, rng)
+    assert pair.before.shape == (between.bands, 256, 256)
+    assert 0.01 < truth.mean() < 0.2
+    assert (near | ~truth).all()
+    assert (pair.error == np.float32(between.told)).all()
+    correlation = np.corrcoef(pair.before[0][~near], pair.after[0][~near])[0, 1]
+    assert correlation > (0.99 if between.name.startswith("nothing") else 0.5)
+
+
+def test_planted_objects_are_found_where_nothing_else_happened() -> None:
+    ((precision, recall),) = optical_choice.judged(
+        optical_choice.BETWEEN[0], ["cva"], np.random.default_rng(1)
+    )
+    assert precision > 0.99
+    assert recall > 0.95

@@ -60,6 +60,16 @@ def test_most_staging_pens_are_found(demo: Path) -> None:
     assert pens.intersects(changes).mean() >= 0.8
 
 
+def test_what_was_planted_appeared_and_most_of_it_is_not_explained_away(demo: Path) -> None:
+    changes = layer(demo)
+    pens = changes[changes.intersects(planted(demo, "pen").union_all())]
+    assert pens["kind"].isin(["appeared", "modified"]).mean() >= 0.9
+    assert (pens["kind"] == "appeared").mean() >= 0.7
+    assert (pens["flags"] == "").mean() >= 0.8
+    told = changes["reasons"].str.len() > 0
+    assert told.all()
+
+
 def test_the_shift_is_recovered(demo: Path) -> None:
     truth = json.loads((demo / "truth.json").read_text())
     with rasterio.open(demo / "before.tif") as dataset:

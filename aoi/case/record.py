@@ -14,6 +14,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 
+from aoi.case.decision import decision_part
 from aoi.case.manifest import RECORD
 from aoi.places import Area
 from imagery.detect import ChangeMap
@@ -44,6 +45,7 @@ def case_record(
     *,
     options: Mapping[str, Any],
     grid_file: InputFile | None,
+    quiet: Mapping[str, Any],
     cautions: tuple[Caution, ...],
     case: Path,
     run: Mapping[str, Any],
@@ -77,15 +79,15 @@ def case_record(
         "steps": [asdict(step) for step in found.steps],
         "options": options,
         "warnings": [asdict(caution) for caution in cautions],
+        "decision": decision_part(found, quiet),
         "changes": {
             "sites": int(changes["site"].nunique()),
             "polygons": len(changes),
-            "area_m2": float(changes["area_m2"].sum()),
-            "area_in_aoi_m2": float(changes["area_in_aoi_m2"].sum()),
+            **_areas(changes),
             "threshold": found.cut.value,
             "threshold_rule": found.cut.rule,
-            "method": options["detect"]["difference"]["method"],
-            "calibration": "uncalibrated",
+            "method": _used_method(found),
+            "calibration": found.decision.calibration,
         },
         "outputs": [
             {
@@ -170,6 +172,33 @@ def software() -> dict[str, str]:
         "gdal": rasterio.__gdal_version__,
         "proj": pyproj.proj_version_str,
     }
+
+
+def _areas(changes: gpd.GeoDataFrame) -> dict[str, float | None]:
+    """The areas of all outlines together, and between what bounds they lie.
+
+    What makes one outline too large or too small (where the cut lies, how sharp the images are)
+    makes all of a map so: their errors don't cancel as chance does, and lows are added to lows.
+    Of what reaches beyond the area of interest, the part inside takes its share of the bounds.
+    """
+    whole, inside = changes["area_m2"], changes["area_in_aoi_m2"]
+    totals: dict[str, float | None] = {
+        "area_m2": float(whole.sum()),
+        "area_in_aoi_m2": float(inside.sum()),
+    }
+    for end in ("low", "high"):
+        bound = changes[f"area_{end}_m2"]
+        known = bool(bound.notna().all())
+        totals[f"area_{end}_m2"] = float(bound.sum()) if known else None
+        part = float((bound * inside / whole).sum()) if known else None
+        totals[f"area_in_aoi_{end}_m2"] = part
+    return totals
+
+
+def _used_method(found: ChangeMap) -> str:
+    """The difference measure, where "auto" was asked for too."""
+    step = next(step for step in found.steps if step.step == "difference")
+    return str(step.numbers["method"])
 
 
 def _area(area: Area) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from aoi.changes import measure, schema
+from aoi.changes import kinds, measure, schema
+from aoi.changes.interval import Outlining, area_interval, outlining_of
 from aoi.changes.measure import Shapes
 from aoi.changes.sites import group_sites
 from aoi.places.area import Area
@@ -25,6 +26,7 @@ from imagery.scene import Acquisition
 
 if TYPE_CHECKING:
     from imagery.detect import ChangeMap
+    from imagery.evidence import Evidence
 
 MIN_SITE_GAP_M = 5.0
 MIN_SITE_GAP_PX = 4.0
@@ -45,6 +47,8 @@ def describe(
 ) -> gpd.GeoDataFrame:
     """Describe the changes of a change map; see :func:`describe_regions`."""
     table = {f.name: getattr(found.regions, f.name) for f in fields(found.regions)}
+    if found.rank_bounds is not None:
+        table["rank_bound"] = found.rank_bounds
     tested = found.clouds.tested
     cloudy = touched_by_clouds(found.rasters) if tested and len(found.regions) else frozenset()
     residual = found.alignment.residual
@@ -59,6 +63,9 @@ def describe(
         alignment_ce90_px=None if residual is None else residual.ce90,
         site_gap_m=site_gap_m,
         cloudy=cloudy if tested else None,
+        outlining=outlining_of(found),
+        evidence=found.evidence,
+        calibration=found.decision.calibration,
     )
 
 
@@ -74,6 +81,9 @@ def describe_regions(
     alignment_ce90_px: float | None = None,
     site_gap_m: float | None = None,
     cloudy: Collection[int] | None = None,
+    outlining: Outlining | None = None,
+    evidence: Evidence | None = None,
+    calibration: str = "uncalibrated",
 ) -> gpd.GeoDataFrame:
     """Fill the columns of the layer ``changes``.
 
@@ -87,8 +97,8 @@ def describe_regions(
     pixel_size_m
         Its ground sample, which digits and distances follow.
     table
-        Indexed by region id, with the columns ``score_max``, ``signed_mean``, ``brighter_share``
-        and ``at_edge`` of :class:`imagery.regions.Regions`.
+        Indexed by region id, with the columns ``strength``, ``signed_mean``, ``brighter_share``
+        and ``at_edge`` of :class:`imagery.regions.Regions`; ``rank_bound`` where decoys tell it.
     area
         The area of interest.  A region that doesn't reach into it is dropped.
     before, after
@@ -99,6 +109,13 @@ def describe_regions(
         Largest gap between pieces of one site; by default 5 m and no less than 4 px.
     cloudy
         Ids of the regions that lie at a cloud; None where clouds weren't looked for.
+    outlining
+        What decided where outlines end; asks for a column ``score_mean``.  Without it, no interval.
+    evidence
+        Kind of every region, and the flags that other tests raise; None where none were made: then
+        kinds are null, and those flags untested.
+    calibration
+        What stands behind the decision, in a word.
 
     Returns
     -------
@@ -124,28 +141,25 @@ def describe_regions(
     ground = measure.on_ground(shapes, geobox=geobox)
     areas = shapely.area(ground)
     parts = np.where(whole, areas, shapely.area(measure.on_ground(inside, geobox=geobox)))
-    score = np.asarray(table["score_max"], dtype=np.float64)
+    score = np.asarray(table["strength"], dtype=np.float64)
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     order = np.lexsort((bounds[:, 0], bounds[:, 1], -areas, -score))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(1, len(order) + 1)
     dates = (_iso(before), _iso(after))
+    edge = _at_edge(table, bounds, whole, geobox=geobox).tolist()
     frame = gpd.GeoDataFrame(
         {
             "id": _names(shapes, areas, geobox=geobox, pixel=pixel_size_m, dates=dates),
             "site": _site_numbers(ground, order, pixel=pixel_size_m, gap=site_gap_m),
+            **kinds.columns(regions.index, edge=edge, cloudy=cloudy, evidence=evidence),
             "direction": _directions(table),
             "score": score,
-            "rank": rank,
-            "calibration": "uncalibrated",
+            **_ranks(order, table),
+            "calibration": calibration,
             "area_m2": areas,
+            **_intervals(shapes, areas, table, outlining),
             "area_in_aoi_m2": np.minimum(parts, areas),
             **_extents(shapes, areas, geobox=geobox),
             **_places(shapes, geobox=geobox, pixel=pixel_size_m),
-            "flags": _flags(table, bounds, whole, geobox=geobox, cloudy=cloudy or ()),
-            "untested": ",".join(
-                flag for flag in schema.UNTESTED if cloudy is None or flag != schema.CLOUD
-            ),
             "before_datetime": dates[0],
             "after_datetime": dates[1],
             "alignment_ce90_px": math.nan if alignment_ce90_px is None else alignment_ce90_px,
@@ -199,11 +213,38 @@ def _site_numbers(
     return numbers
 
 
+def _ranks(order: NDArray[np.int64], table: pd.DataFrame) -> dict[str, Any]:
+    """Each change's rank, and at most how many of those up to it are false; null without decoys."""
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(1, len(order) + 1)
+    if "rank_bound" not in table:
+        return {"rank": rank, "rank_bound": pd.array([None] * len(rank), dtype="Int64")}
+    # Changes of one score share the bound of them all, which the first ones needn't reach.
+    bound = np.minimum(table["rank_bound"].to_numpy(), rank)
+    return {"rank": rank, "rank_bound": pd.array(bound, dtype="Int64")}
+
+
 def _directions(table: pd.DataFrame) -> list[str]:
     mean, share = table["signed_mean"].to_numpy(), table["brighter_share"].to_numpy()
     brighter, darker = (mean > 0) & (share >= ONE_WAY), (mean < 0) & (share <= 1 - ONE_WAY)
     words = np.where(brighter, "brighter", np.where(darker, "darker", "mixed"))
     return [str(word) for word in words]
+
+
+def _intervals(
+    shapes: Shapes,
+    areas: NDArray[np.float64],
+    table: pd.DataFrame,
+    outlining: Outlining | None,
+) -> dict[str, Any]:
+    """Between what bounds each area lies, m²; NaN where that isn't known."""
+    names = ("area_low_m2", "area_high_m2")
+    if outlining is None:
+        return dict.fromkeys(names, math.nan)
+    strength = np.asarray(table["score_mean"], dtype=np.float64)
+    bounds = area_interval(shapes, strength=strength, how=outlining)
+    pixel = areas / shapely.area(shapes)
+    return {name: bound * pixel for name, bound in zip(names, bounds, strict=True)}
 
 
 def _extents(shapes: Shapes, areas: NDArray[np.float64], *, geobox: GeoBox) -> dict[str, Any]:
@@ -232,20 +273,17 @@ def _places(shapes: Shapes, *, geobox: GeoBox, pixel: float) -> dict[str, Any]:
     return {"lon": lon, "lat": lat, "mgrs": squares}
 
 
-def _flags(
+def _at_edge(
     table: pd.DataFrame,
     bounds: NDArray[np.float64],
     whole: NDArray[np.bool_],
     *,
     geobox: GeoBox,
-    cloudy: Collection[int],
-) -> list[str]:
+) -> NDArray[np.bool_]:
+    """Whether each crosses the area's border, or lies at what was not seen."""
     rows, cols = geobox.shape
     at_border = (bounds[:, :2] <= 0).any(axis=1) | (bounds[:, 2:] >= (cols, rows)).any(axis=1)
-    edge = ~whole | at_border | table["at_edge"].to_numpy(dtype=bool)
-    cloud = table.index.isin(list(cloudy))
-    named = ((schema.EDGE, edge), (schema.CLOUD, cloud))
-    return [",".join(name for name, at in named if at[row]) for row in range(len(table))]
+    return np.asarray(~whole | at_border | table["at_edge"].to_numpy(dtype=bool))
 
 
 def _names(

@@ -9,19 +9,19 @@ LAYER = "changes"
 
 EDGE = "EDGE"
 CLOUD = "CLOUD"
-UNTESTED = (
+FLAGS = (
     "SHADOW",
     "PARALLAX",
     "VEGETATION",
-    "CLOUD",
+    CLOUD,
     "WATER",
     "SNOW",
     "SEAM",
+    EDGE,
     "QUALITY",
     "ALIGNMENT",
 )
-"""The flags that no step evaluates, ``CLOUD`` only where clouds weren't looked for in both images:
-an empty ``flags`` must not read as cleared."""
+"""Every flag, in the order in which they are listed; what each means stands in docs/evidence.md."""
 
 Kind = Literal["text", "integer", "real"]
 Where = Literal["always", "georeferenced", "not georeferenced"]
@@ -45,6 +45,8 @@ class Column:
         Decimals in the GeoJSON; None for all of them.
     where
         In which layers it stands.
+    nullable
+        Whether an integer may be null; texts and real numbers may.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Column:
     meaning: str
     digits: int | None = None
     where: Where = "always"
+    nullable: bool = False
 
 
 COLUMNS = (
@@ -63,16 +66,44 @@ COLUMNS = (
         "",
         "Number of its site: pieces that belong together share one; site 1 holds the highest score",
     ),
+    Column(
+        "kind",
+        "text",
+        "",
+        "`appeared` (visible in the later image, not discernible in the earlier, which could have "
+        "shown it), `disappeared`, `modified` (in both, or in one alone where the other might not "
+        "have shown it), `surface` (no outline in either); `only_in_first`, `only_in_second` where "
+        "the order of the dates is not known",
+    ),
     Column("direction", "text", "", "`brighter`, `darker` (after against before) or `mixed`"),
-    Column("score", "real", "", "Highest score of its pixels, in units of noise", 4),
+    Column(
+        "score",
+        "real",
+        "",
+        "Highest strength of its pixels, in units of noise: root of the mean square over 3 × 3 px",
+        4,
+    ),
     Column("rank", "integer", "", "1 has the highest score"),
+    Column(
+        "rank_bound",
+        "integer",
+        "",
+        "At most so many of the changes ranked up to this one are false, with 90 % confidence, all "
+        "ranks at once, if false ones are as in the decoys; null where there are none",
+        nullable=True,
+    ),
     Column(
         "calibration",
         "text",
         "",
-        "What stands behind the score: `uncalibrated`, no rate of false alarms is known",
+        "What stands behind the decision: `calibrated`, by places where nothing happened; "
+        "`simulated`, by a null made from the scene itself, which certifies nothing; "
+        "`extrapolated`, drawn on beyond the decoys, or decoys unlike the pair; `uncalibrated`, no "
+        "rate of false alarms is known",
     ),
     Column("area_m2", "real", "m²", "Area on the ground, on the ellipsoid; holes left out", 3),
+    Column("area_low_m2", "real", "m²", "Lower bound of the area's 90 % interval", 3),
+    Column("area_high_m2", "real", "m²", "Upper bound; null where the run doesn't tell it", 3),
     Column("area_in_aoi_m2", "real", "m²", "The part of it inside the area of interest", 3),
     Column(
         "footprint_m2", "real", "m²", "Area of the smallest rectangle, at any angle, around it", 2
@@ -110,9 +141,8 @@ COLUMNS = (
         "flags",
         "text",
         "",
-        "What makes it doubtful, comma-separated: `EDGE` where it crosses "
-        "the area's border or lies at what was not seen, `CLOUD` where it lies at what is masked "
-        "as cloud or its shadow, or where these are suspected",
+        "What may explain it away, comma-separated: `SHADOW`, `PARALLAX`, `VEGETATION`, `CLOUD`, "
+        "`WATER`, `SNOW`, `SEAM`, `EDGE`, `QUALITY`, `ALIGNMENT`",
     ),
     Column(
         "untested",
@@ -121,6 +151,7 @@ COLUMNS = (
         "Flags that could not be evaluated, comma-separated: absent "
         "from `flags` doesn't clear them",
     ),
+    Column("reasons", "text", "", "Why it is of its kind and why it is flagged, with the numbers"),
     Column(
         "before_datetime",
         "text",
@@ -165,9 +196,15 @@ def conform(frame: Any) -> Any:
             f"columns must be the schema's; missing {sorted(set(wanted) - present)}, "
             f"unknown {sorted(present - set(wanted))}"
         )
-    types = {"text": object, "integer": "int64", "real": "float64"}
-    frame = frame.astype({name: types[column.kind] for name, column in wanted.items()})
+    frame = frame.astype({name: _type(column) for name, column in wanted.items()})
     return frame[[*wanted, frame.geometry.name]].sort_values("rank", kind="stable")
+
+
+def _type(column: Column) -> Any:
+    """How pandas holds it."""
+    if column.nullable:
+        return "Int64"
+    return {"text": object, "integer": "int64", "real": "float64"}[column.kind]
 
 
 def markdown_table() -> str:

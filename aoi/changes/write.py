@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from aoi.changes import schema
@@ -117,6 +118,8 @@ def _rounded(value: Any, digits: int) -> Any:
 
 
 def _plain(value: Any, digits: int | None) -> Any:
+    if value is pd.NA:
+        return None
     if isinstance(value, float):
         if not math.isfinite(value):
             return None

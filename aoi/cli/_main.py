@@ -48,7 +48,14 @@ def cli() -> None:
     """Tell what changed between two satellite images of a place, and prove it on a map."""
 
 
-@cli.command(short_help="Compare two images of a place.")
+_STATUSES = (
+    "Exit status: 0 done, also where no change was found; 1 a defect of twopass; 2 wrong usage; "
+    "3 an input can't be used or an output can't be written; 4 the alignment isn't trusted; "
+    "6 a rate of false alarms can't be honoured; 130 interrupted."
+)
+
+
+@cli.command(short_help="Compare two images of a place.", epilog=_STATUSES)
 @click.argument("before", type=_PATH)
 @click.argument("after", type=_PATH)
 @from_class(AreaOptions)
@@ -252,25 +259,18 @@ def report(case: Path, as_json: bool, quiet: bool) -> None:
 @cli.command()
 def methods() -> None:
     """List every method of every step, with its source."""
-    from imagery import difference, normalise, threshold
+    from aoi.cli._methods import lines
 
-    for step, module in (
-        ("normalise", normalise),
-        ("method", difference),
-        ("threshold", threshold),
-    ):
-        click.echo(f"--{step}")
-        for name, function in module.METHODS.items():
-            described = getattr(function, "score", function)
-            summary = (described.__doc__ or "").strip().splitlines()[0]
-            click.echo(f"  {name:20} {summary}")
+    for line in lines():
+        click.echo(line)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status is returned, never raised.
 
     0 done, 1 a defect of ours, 2 wrong usage, 3 an input can't be used or an output can't be
-    written, 4 the co-registration isn't trusted, 130 interrupted.
+    written, 4 the co-registration isn't trusted, 6 a rate of false alarms can't be honoured, 130
+    interrupted.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def from_class(kind: type, *, prefix: str = "", without: Collection[str] = ()) -
                 help=field.metadata["help"],
                 metavar=field.metadata["metavar"],
                 default=_plain(field.default),
-                show_default=field.default is not None and field.default is not False,
+                show_default=field.default not in (None, False, ()),
                 **_type(hint),
             )(command)
         return command
@@ -83,6 +83,8 @@ def _type(hint: Any) -> dict[str, Any]:
     """What click needs to know of a type."""
     if get_origin(hint) is Literal:
         return {"type": click.Choice([str(choice) for choice in get_args(hint)])}
+    if get_origin(hint) is tuple:  # of pairs of files
+        return {"type": (click.STRING, click.STRING), "multiple": True}
     plain = [part for part in get_args(hint) if part is not type(None)] or [hint]
     if plain == [bool]:
         return {"is_flag": True}

@@ -22,6 +22,7 @@ _TOLD = (
     "georeferenced",
     "observed",
     "alignment",
+    "decision",
     "changes",
     "warnings",
 )
@@ -128,9 +129,9 @@ class _Steps:
 
 def summary_lines(result: dict[str, Any]) -> list[str]:
     """The result in words made from its numbers, one fact a line."""
-    from aoi.report import words
+    from aoi.report import alarms, words
 
-    changes = result["changes"]
+    changes, between = result["changes"], words.between(result)
     seen = words.observed(result)
     lines = ["SIMULATED  not a real acquisition"] if result["simulated"] else []
     lines.append(f"area       {one_line(result['area']['name'])}")
@@ -144,10 +145,14 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"changes    {words.count(changes['sites'], 'site')}, "
             f"{words.count(changes['polygons'], 'outline')}, "
-            f"{words.outlined(result)}; {changes['calibration']}"
+            f"{words.outlined(result)}"
         )
+        lines += [f"{'':10} its bounds {between}"] if between else []
     else:
         lines.append(f"changes    none found in the {seen}")
+    lines.append(f"alarms     {alarms.briefly(result)}")
+    if missed := words.missed(result):
+        lines.append(f"{'':10} {missed}")
     lines += [f"warning    {one_line(w['message'])}" for w in result["warnings"]]
     return lines
 

@@ -1,4 +1,4 @@
-"""What a user drew to be left out: outlines in files, for one image, for both, or ignored."""
+"""What a user drew: outlines in files that are left out, ignored, or known to be quiet."""
 
 from __future__ import annotations
 
@@ -33,16 +33,23 @@ def drawn_masks(options: DetectOptions) -> LeftOut:
         for option, name in named.items()
         if name is not None and Path(name).suffix.lower() in READERS
     }
-    ignored = options.masks.ignore
-    ignore = None if ignored is None else _outlines(ignored, "--ignore", options)
-    every = areas if ignore is None else areas | {"--ignore": ignore}
+    # Those that are no masks are outlines whatever their names are.
+    others = {"--ignore": options.masks.ignore, "--quiet-area": options.decision.quiet_area}
+    drawn = {
+        option: _outlines(name, option, options)
+        for option, name in others.items()
+        if name is not None
+    }
     return LeftOut(
         drawn={
             option: DrawnMask(outline=area, source=f"outlines of the user ({area.source})")
             for option, area in areas.items()
         },
-        ignored=ignore,
-        files={option: area.file for option, area in every.items() if area.file is not None},
+        ignored=drawn.get("--ignore"),
+        quiet=drawn.get("--quiet-area"),
+        files={
+            option: area.file for option, area in (areas | drawn).items() if area.file is not None
+        },
     )
 
 

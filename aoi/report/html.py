@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from aoi.report import alignment, words
+from aoi.report import alarms, alignment, words
 from aoi.report.comparability import comparability, heeded
 from aoi.report.contents import Change, Contents
 from aoi.report.inventory import record_rows
@@ -22,6 +22,12 @@ from imagery.record import Json
 
 MOST_ROWS = 400
 """Rows of the table of changes; whole sites beyond that are named in a sentence."""
+
+_MOST_LISTED = 3
+"""Flags that are listed in every row, though all rows say the same."""
+
+_LONGEST_REASONS = 1200
+"""Characters of a change's reasons: all flags at once stay whole."""
 
 _MEASURE = re.compile(r"([\d.,]+ (?:%|m²|ha|km²))")  # not to be broken at the end of a line
 _MOST_BYTES = 10_500_000  # of figures, before base64 adds a third
@@ -72,7 +78,7 @@ def page(contents: Contents, plates: Sequence[Plate]) -> str:
         comparability=comparability(contents.result),
         alignment=_alignment(contents.result),
         residuals=figures.get("alignment.png"),
-        certainty=words.certainty(contents.result),
+        alarms=_alarms(contents.result),
         warnings=[_caution(item) for item in contents.result.get("warnings") or ()],
         steps=_steps(contents.result),
         options=words.flat(contents.result.get("options") or {}),
@@ -91,6 +97,7 @@ def _head(contents: Contents) -> dict[str, Any]:
         for reason, value in (observed.get("reasons") or {}).items()
         if value
     ]
+    between = words.between(record)
     told = sum(value or 0 for value in (observed.get("reasons") or {}).values())
     if len(reasons) > 1 and told > 1.005 - (observed.get("share") or 0.0):
         reasons[-1] += " (some for more than one reason)"
@@ -108,15 +115,12 @@ def _head(contents: Contents) -> dict[str, Any]:
             ("Sites", f"{changes['sites']:,}"),
             ("Outlines", f"{changes['polygons']:,}"),
             ("Area outlined", words.outlined(record) if changes["polygons"] else "none"),
+            *([("Bounds of that area", between)] if between else []),
             ("Observed", words.share(observed.get("share"))),
             ("Alignment", _verdict(record)),
-            (
-                "False-alarm rate",
-                "not certified"
-                if (changes.get("calibration") or "uncalibrated") == "uncalibrated"
-                else words.clean(changes["calibration"]),
-            ),
+            ("False alarms", alarms.briefly(record)),
         ],
+        "between": between,
         "unseen": reasons,
         "clouds": words.clouds(record),
         "credits": [
@@ -156,6 +160,8 @@ def _changes(contents: Contents) -> dict[str, Any]:
     return {
         "groups": groups,
         "kinds": any(change.row.get("kind") for change in contents.changes),
+        "does_not_cover": alarms.not_covered(contents.result),
+        "bounds": any(change.row.get("rank_bound") is not None for change in contents.changes),
         "metric": any("x_m" in change.row for change in contents.changes),
         "left_out": (
             words.count(len(contents.sites) - len(groups), "site"),
@@ -167,7 +173,7 @@ def _changes(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str]:
+def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str | bool]:
     row = change.row
     lon, lat = row.get("lon"), row.get("lat")
     untested = _listed(row.get("untested"))
@@ -177,6 +183,7 @@ def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str]:
         "direction": words.clean(change.direction) or "unknown",
         "score": _tenths(row.get("score")),
         "area": _tenths(row.get("area_m2")),
+        "between": _between(row),
         "size": f"{_tenths(row.get('length_m'))} × {_tenths(row.get('width_m'))}",
         "orientation": ""
         if row.get("orientation_deg") is None
@@ -187,10 +194,27 @@ def _row(change: Change, *, digits: int, uniform: bool) -> dict[str, str]:
         f"{abs(lon):.{digits}f}° {'E' if lon >= 0 else 'W'}",
         "mgrs": words.clean(row.get("mgrs")),
         "metres": f"{_tenths(row['x_m'])}, {_tenths(row['y_m'])}" if "x_m" in row else "",
+        "bound": "" if row.get("rank_bound") is None else f"{row['rank_bound']:,.0f}",
+        "reasons": words.clean(row.get("reasons"), longest=_LONGEST_REASONS),
+        "flagged": bool(row.get("flags")),
         "flags": _listed(row.get("flags")) or "none raised",
         "untested": f"{untested.count(',') + 1}, see above"
-        if uniform and untested
+        if uniform and untested.count(",") >= _MOST_LISTED
         else untested or "none",
+    }
+
+
+def _between(row: Mapping[str, Any]) -> str:
+    """``1,150 to 1,330``: a change's area at the ends of its interval; empty where not known."""
+    low, high = row.get("area_low_m2"), row.get("area_high_m2")
+    return "" if low is None or high is None else f"{_tenths(low)} to {_tenths(high)}"
+
+
+def _alarms(record: Mapping[str, Json]) -> dict[str, Any]:
+    return {
+        "headline": alarms.headline(record),
+        "sentences": alarms.sentences(record),
+        "certainty": alarms.certainty(record),
     }
 
 

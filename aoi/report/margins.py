@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from aoi.report import words
+from aoi.report import alarms, words
 from aoi.report.alignment import acceptance, alignment
 from aoi.report.contents import Contents
 from aoi.report.fonts import font_for
@@ -64,7 +64,7 @@ def compared(contents: Contents) -> str:
 def foot(
     contents: Contents, *, roles: Sequence[str] = ("before", "after"), size: float = 8.0
 ) -> list[Line]:
-    """Alignment, certainty, both credits and the software.
+    """Alignment, false alarms, both credits and the software.
 
     The scene that the sheet shows comes first; one that it doesn't show is named as the one
     compared with.
@@ -89,22 +89,22 @@ def foot(
         lines.append(
             Line(text=accepted, size=size + 0.5, bold=True, colour=RED, gap=0.03, whole=True)
         )
-    calibration = words.clean(record["changes"].get("calibration")) or "uncalibrated"
-    lines.append(
-        Line(
-            text=f"{alignment(record)} · scores {calibration} · twopass "
-            f"{words.clean(record['software'].get('twopass'))}",
-            size=size,
-            colour=MUTED,
-            gap=0.03,
-        )
+    told = (
+        alignment(record),
+        f"false alarms: {alarms.briefly(record, spelled=True)}",
+        f"twopass {words.clean(record['software'].get('twopass'))}",
     )
+    lines.append(Line(text=" · ".join(told), size=size, colour=MUTED, gap=0.03))
     return lines
 
 
 def summary(contents: Contents, *, numbered: int | None = None, size: float = 9.5) -> list[Line]:
-    """The finding in a line, and how many sites bear their number where not all do."""
+    """The finding in a line, what would be missed, and how many sites bear their number."""
     lines = [Line(text=words.found_briefly(contents.result), size=size, bold=True, gap=0.05)]
+    price = words.missed(contents.result)
+    if price and not contents.result["changes"]["polygons"]:
+        # Else the map would seem to say that there is nothing.
+        lines.append(Line(text=price, size=size * 0.9, bold=True))
     sites = len(contents.sites)
     if numbered is not None and numbered < sites:
         text = (

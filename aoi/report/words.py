@@ -73,8 +73,8 @@ def area(value: Json, *, spelled: bool = False) -> str:
     if value >= 1e6:
         return number(value / 1e6, unit="square kilometres" if spelled else "km²")
     unit = "square metres" if spelled else "m²"
-    metres = f"{value:,.0f} {unit}" if value >= 10 else number(value, digits=2, unit=unit)
-    return f"{metres} ({number(value / 1e4)} ha)" if value >= 1e4 else metres
+    told = f"{metres(value)} {unit}"
+    return f"{told} ({number(value / 1e4)} ha)" if value >= 1e4 else told
 
 
 def fine(value: float) -> str:
@@ -157,7 +157,8 @@ def finding(record: Mapping[str, Json]) -> str:
     if record["observed"].get("share") is None:
         where = f"in the part of the area {seen(record)}, whose share is unknown"
     if not changes["polygons"]:
-        return f"No visible difference above the cut was found {where}."
+        price = missed(record)
+        return f"No visible difference above the cut was found {where}." + (price and f" {price}")
     pieces = ""
     if changes["polygons"] != changes["sites"]:
         pieces = f" ({count(changes['polygons'], 'outline')})"
@@ -165,6 +166,12 @@ def finding(record: Mapping[str, Json]) -> str:
         f"{count(changes['sites'], 'site')}{pieces} with visible difference, covering "
         f"{outlined(record)}, {where}."
     )
+
+
+def missed(record: Mapping[str, Json]) -> str:
+    """What would not be found at the rate that was asked for; empty where nobody tried."""
+    told = (record.get("decision") or {}).get("missed") or {}
+    return clean(told.get("sentence"))
 
 
 def outlined(record: Mapping[str, Json], *, spelled: bool = False) -> str:
@@ -177,6 +184,22 @@ def outlined(record: Mapping[str, Json], *, spelled: bool = False) -> str:
     return f"{told} ({area(whole, spelled=spelled)} with what reaches beyond the area)"
 
 
+def between(record: Mapping[str, Json]) -> str:
+    """Between what bounds that area lies: ``1,310 to 1,790 m²``; empty where it isn't known."""
+    changes = record["changes"]
+    low, high = (changes.get(f"area_in_aoi_{end}_m2") for end in ("low", "high"))
+    if low is None or high is None or not changes["polygons"]:
+        return ""
+    if high >= 1e6:
+        return f"{number(low / 1e6)} to {number(high / 1e6)} km²"
+    return f"{metres(low)} to {metres(high)} m²"
+
+
+def metres(value: float) -> str:
+    """Square metres without their unit: whole ones from 10 on."""
+    return f"{value:,.0f}" if value >= 10 else number(value, digits=2)
+
+
 def found_briefly(record: Mapping[str, Json]) -> str:
     """The finding in a few words, for a map: with the share that was seen."""
     changes = record["changes"]
@@ -184,20 +207,6 @@ def found_briefly(record: Mapping[str, Json]) -> str:
         return f"no visible difference above the cut · {observed(record)}"
     covered = outlined(record, spelled=True)
     return f"{count(changes['sites'], 'site')}, {covered} · {observed(record)}"
-
-
-def certainty(record: Mapping[str, Json]) -> str:
-    """What is known of false alarms."""
-    changes = record["changes"]
-    calibration = clean(changes.get("calibration")) or "uncalibrated"
-    if calibration != "uncalibrated":
-        return f"Scores: {calibration}."
-    rule = clean(changes.get("threshold_rule")) or "rule unknown"
-    return (
-        f"Uncalibrated: the score cut ({number(changes.get('threshold'))}, by the rule “{rule}”) "
-        "is a statistical rule, and no false-alarm rate is certified. Shadows, seasons, vehicles "
-        "in motion and the angle of view differ between any two images and can be outlined here."
-    )
 
 
 def plain(value: Json) -> str:

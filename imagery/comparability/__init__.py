@@ -10,10 +10,22 @@ from dataclasses import replace
 
 from imagery.comparability import _geometry as geometry
 from imagery.comparability import _words
+from imagery.comparability._geometry import incidence, number
 from imagery.comparability._model import Comparability, Displacement, Pass
+from imagery.comparability._words import OTHER_SEASON_DAYS
 from imagery.scene import Acquisition, Facts
 
-__all__ = ["Comparability", "Displacement", "Pass", "compare", "is_radar", "seen_aside"]
+__all__ = [
+    "OTHER_SEASON_DAYS",
+    "Comparability",
+    "Displacement",
+    "Pass",
+    "compare",
+    "incidence",
+    "is_radar",
+    "number",
+    "seen_aside",
+]
 
 _YEAR = 365.25
 _VAGUE_DAYS = 60.0

@@ -17,7 +17,9 @@ _SEEN_PX = 0.5
 """What moves less, whatever the side, needs no side."""
 
 _MONTH = 365.25 / 12
-_SEASON_DAYS = 45.0
+OTHER_SEASON_DAYS = 45.0
+"""Days in the circle of the year beyond which two dates are of different seasons."""
+
 _ROLES = ("before", "after")
 _IMAGES = {"before": "the earlier image", "after": "the later image"}
 
@@ -177,7 +179,7 @@ def _apart(found: Comparability, *, to_the_day: bool) -> str:
         text = f"Taken {days / 365.25:.1f} years apart"
     if season is None:
         return f"{text}; a season can't be told of an interval so long."
-    if season <= _SEASON_DAYS:
+    if season <= OTHER_SEASON_DAYS:
         return f"{text}, in the same season."
     months = round(season / _MONTH)
     return f"{text}, {months} months apart in the year: plants, snow and water differ by season."

@@ -51,7 +51,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "object": Method(fit=_objects.fit_objects, score=_objects.objects, halo=_objects.HALO),
     "matched": Method(fit=_matched.fit_kernels, score=_matched.matched, halo=_matched.HALO),
-    "fused": Method(fit=_fused.fit_fused, score=_fused.fused, halo=_fused.HALO),
+    "fused": Method(fit=_fused.fit_fused, score=_fused.fused, outlined=True),
     "log-ratio": Method(fit=_radar.fit_ratio, score=_radar.log_ratio, halo=_radar.HALO, radar=True),
     "energy-log-ratio": Method(
         fit=_radar.fit_energy,
@@ -68,8 +68,8 @@ def choose(
     scenes: tuple[Scene, Scene],
     *,
     bands: int,
-    pixel_size_m: float,
     error_px: float,
+    season_days: float | None = None,
 ) -> Choice:
     """The measure that the options ask for, or that suits the pair, and why.
 
@@ -84,8 +84,8 @@ def choose(
         options,
         scenes,
         bands=bands,
-        pixel_size_m=pixel_size_m,
         error_px=error_px,
+        season_days=season_days,
         radar_methods=radar,
     )
     needed = METHODS[choice.method].least_bands

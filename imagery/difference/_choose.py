@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from imagery.comparability import OTHER_SEASON_DAYS
 from imagery.difference._vector import BADLY_ALIGNED
 from imagery.errors import InputError
 from imagery.options import DifferenceOptions
 from imagery.scene import Scene
 
 _SIDES = ("sat:orbit_state", "sar:observation_direction")
-_MANY_BANDS, _COARSE_M = 4, 10.0
-"""Bands and metres of a pixel from which on IR-MAD is the better choice; with three bands of fine
-pixels its variates follow colours that a few roofs happen to have."""
-
 _SLANT = ("SLC", "SSC", "SCS")
 """Product types of complex images in slant range."""
 
@@ -33,8 +30,8 @@ def choose(
     scenes: tuple[Scene, Scene],
     *,
     bands: int,
-    pixel_size_m: float,
     error_px: float,
+    season_days: float | None,
     radar_methods: frozenset[str],
 ) -> Choice:
     """The measure that the options ask for, or that suits the pair.
@@ -45,9 +42,11 @@ def choose(
         Of the difference; a method that is named is kept.
     scenes
         The earlier and the later one.
-    bands, pixel_size_m, error_px
-        How many bands are compared, the side of a pixel of the working grid, and the middle of the
-        standard errors that the alignment is expected to have along an axis.
+    bands, error_px
+        How many bands are compared, and the middle of the standard errors that the alignment is
+        expected to have along an axis.
+    season_days
+        Days between both in the circle of the year; None where unknown.
     radar_methods
         Names of the measures that are for radar alone.
 
@@ -82,18 +81,19 @@ def choose(
     if radar:
         by = "--radar-units says" if told else "both images' metadata say"
         return Choice("energy-log-ratio", options, f"{by} that the images are radar's")
-    if bands >= _MANY_BANDS and pixel_size_m >= _COARSE_M:
-        return Choice(
-            "irmad",
-            options,
-            f"{bands} bands of {pixel_size_m:.3g} m: what they share foretells each of them",
-        )
     if error_px > BADLY_ALIGNED:
         return Choice(
             "robust-cva",
             options,
             f"the alignment is expected to err by {error_px:.2f} px along an axis, more than "
             f"{BADLY_ALIGNED:g}",
+        )
+    if season_days is not None and season_days > OTHER_SEASON_DAYS:
+        return Choice(
+            "anomalous",
+            options,
+            f"taken {season_days:.0f} days apart in the year: what most of the ground did is the "
+            "season",
         )
     return Choice("cva", options, f"optical images, {bands} {'band' if bands == 1 else 'bands'}")
 

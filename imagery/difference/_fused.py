@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagery.difference import _irmad, _objects, _vector
+from imagery.difference import _irmad, _vector
 from imagery.difference._model import Method, Noise, Scores, brighter
 from imagery.difference._noise import sampled
+from imagery.empirical_null import fit_null
 from imagery.options import DifferenceOptions
 from imagery.sampling import Pair
-from imagery.threshold import fitted_null
 
 _CALM = 2.0
 """Standard normal deviates within which pixels tell how the measures correlate without change."""
 
 _KNOTS = 64
-
-HALO = _objects.HALO
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,9 +46,8 @@ class Fused:
 METHODS = {
     "cva": Method(fit=_vector.fit_nothing, score=_vector.change_vector),
     "irmad": Method(fit=_irmad.fit_variates, score=_irmad.altered, least_bands=2),
-    "object": Method(fit=_objects.fit_objects, score=_objects.objects),
 }
-"""What is fused: by value, by what the bands share, by region."""
+"""What is fused: by value, and by what the bands share.  Both look at single pixels."""
 
 
 def fit_fused(tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions) -> Fused:
@@ -72,11 +69,11 @@ def fit_fused(tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions) -
 
 
 def fused(pair: Pair, fitted: Fused) -> Scores:
-    """Three measures as one: deviates of their own nulls, summed (Stouffer et al. 1949).
+    """Two measures as one: deviates of their own nulls, summed (Stouffer et al. 1949).
 
-    The change vector, IR-MAD (from two bands on) and object: each score becomes the
-    standard normal deviate that its own empirical null gives it, and the sum is divided by its
-    standard deviation without change, which is told by the deviates' correlation there.
+    The change vector and, from two bands on, IR-MAD: each score becomes the standard normal
+    deviate that its own empirical null gives it, and the sum is divided by its standard deviation
+    without change, which is told by the deviates' correlation there.
     """
     total = _deviates(pair, fitted).sum(axis=0) / np.float32(fitted.spread)
     return Scores(score=_two_sided(total), signed=brighter(pair, fitted.noise))
@@ -106,14 +103,11 @@ def _deviate(pair: Pair, expert: Expert) -> NDArray[np.float32]:
 def _expert(name: str, fitted: object, scores: NDArray[np.float32]) -> Expert:
     """Deviates up to where the null leaves 1e-12, by the gamma distribution of squared scores."""
     from scipy.special import ndtri
-    from scipy.stats import gamma
 
-    null = fitted_null(scores)
+    null = fit_null(scores)
     if null is None:  # most agree exactly: the score itself, in standard deviations
         knots = np.array([0.0, 8.0])
         return Expert(name=name, fitted=fitted, scores=knots, deviates=knots)
-    shape, scale = null
-    last = float(np.sqrt(gamma.isf(1e-12, shape, scale=scale)))
-    knots = np.linspace(0, last, _KNOTS)
-    upper = np.clip(gamma.sf(knots**2, shape, scale=scale), 1e-300, 1 - 1e-3)
+    knots = np.linspace(0, null.reached_by(1e-12), _KNOTS)
+    upper = np.clip(null.reaching(knots), 1e-300, 1 - 1e-3)
     return Expert(name=name, fitted=fitted, scores=knots, deviates=-ndtri(upper))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,32 @@ from imagery.difference._patches import Classes, fit_classes, taper
 from imagery.options import DifferenceOptions
 from imagery.sampling import Pair
 
-_SIZE = 3
-"""Side of the square of the local means, px."""
 
-_SIZES = (1, 3)
-"""Those that the weighted ratio takes the mean of: the small keeps outlines, the large is calm."""
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What patches are made of: the choices that ``benchmarks/radar_choice.py`` compares.
 
-_PATCH = 5
-_FLOOR = 0.01
-"""Share of the typical amplitude that is added to both: in shadow and on calm water receivers
-measure their own noise, and 8 bits hold zeros."""
+    The values are those that do best on its simulated pairs, among the ones that fade.
+    """
 
-_FADE = 0.25
-"""Power of the brightness by which a ratio counts for less where it is darker than the median."""
+    size: int = 3
+    """Side of the square whose mean is taken of either date, px."""
 
-HALO = _SIZE // 2
-PATCH_HALO = HALO + _PATCH // 2
+    fade: float = 0.25
+    """Power of the brightness by which a ratio counts for less where it is below the median: on
+    calm water and in shadow wind and the receiver decide it."""
+
+    patch: int = 7
+    tapered: bool = True
+    floor: float = 0.01
+    """Share of the median amplitude added to both: receivers measure their own noise, and 8 bits
+    hold zeros."""
+
+
+RECIPE = Recipe()
+
+HALO = RECIPE.size // 2
+PATCH_HALO = HALO + RECIPE.patch // 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,9 +48,7 @@ class Ratio:
     """The log ratio where nothing changed, per band."""
 
     units: str
-    floor: NDArray[np.float64]
-    """Amplitude added to both dates, shape (bands,)."""
-
+    recipe: Recipe
     middle: NDArray[np.float64]
     """Median amplitude, shape (bands,)."""
 
@@ -53,8 +61,10 @@ class Ratio:
     classes: Classes | None = None
 
 
-def fit_ratio(tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions) -> Ratio:
-    """Median, floor and noise of the log ratio on the sampled tiles."""
+def fit_ratio(
+    tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions, *, recipe: Recipe = RECIPE
+) -> Ratio:
+    """Median, looks and noise of the log ratio on the sampled tiles."""
     units = options.radar_units
     dates = [
         sampled(tiles, lambda t, i=i: _amplitude((t.before, t.after)[i], units))  # type: ignore[misc]
@@ -66,20 +76,24 @@ def fit_ratio(tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions) -
         middle = np.maximum(np.median((dates[0] + dates[1]) / 2, axis=1), 1e-20).astype(float)
     fitted = Ratio(
         units=units,
-        floor=_FLOOR * middle,
+        recipe=recipe,
         middle=middle,
         noise=Noise(mean=np.zeros(bands), covariance=np.eye(bands)),
-        looks=(_looks(tiles, 0, units), _looks(tiles, 1, units)),
+        looks=looks_of(tiles, units),
     )
-    ratio = fit_maps(tiles, lambda tile: _log_ratio(tile, fitted, _SIZE)[0])
-    return _with(fitted, noise=ratio)
+    ratio = fit_maps(tiles, lambda tile: _log_ratio(tile, fitted)[0])
+    return replace(fitted, noise=ratio)
 
 
-def fit_energy(tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions) -> Ratio:
+def fit_energy(
+    tiles: Sequence[Pair], noise: Noise, options: DifferenceOptions, *, recipe: Recipe = RECIPE
+) -> Ratio:
     """The same, and two classes of patches of the weighted ratio."""
-    fitted = fit_ratio(tiles, noise, options)
+    fitted = fit_ratio(tiles, noise, options, recipe=recipe)
     maps = [(_energy(tile, fitted), tile.seen) for tile in tiles]
-    return _with(fitted, classes=fit_classes(maps, weights=taper(_PATCH)))
+    side = recipe.patch
+    weights = taper(side) if recipe.tapered else np.ones((side, side))
+    return replace(fitted, classes=fit_classes(maps, weights=weights))
 
 
 def log_ratio(pair: Pair, fitted: Ratio) -> Scores:
@@ -89,7 +103,7 @@ def log_ratio(pair: Pair, fitted: Ratio) -> Scores:
     length over the bands in units of its noise.  Speckle multiplies: a difference would find it
     wherever it is bright.
     """
-    ratio, _ = _log_ratio(pair, fitted, _SIZE)
+    ratio, _ = _log_ratio(pair, fitted)
     flat = ratio.reshape(len(ratio), -1) - fitted.noise.mean[:, None]
     squared = ((fitted.noise.whitening @ flat) ** 2).sum(axis=0)
     score = np.sqrt(squared).astype(np.float32).reshape(pair.seen.shape)
@@ -99,30 +113,19 @@ def log_ratio(pair: Pair, fitted: Ratio) -> Scores:
 def energy_log_ratio(pair: Pair, fitted: Ratio) -> Scores:
     """Log ratio that counts for less where it is dark, in patches of two classes (Celik 2009).
 
-    The mean of the log ratios over 1 × 1 and 3 × 3 px, times the fourth root of the brightness
-    where that is below its median, in patches of 5 × 5 px whose middle counts more; the score is
-    where a patch lies along the line between the two classes, which bring their own cut.
+    The log ratio of means over 3 × 3 px, times the fourth root of the brightness where that is
+    below its median, in patches of 7 × 7 px whose middle counts more; the score is where a patch
+    lies along the line between the two classes, which bring their own cut.
     """
     if fitted.classes is None:
         raise ValueError("a ratio without classes: it was fitted for another method")
-    ratio, _ = _log_ratio(pair, fitted, _SIZE)
+    ratio, _ = _log_ratio(pair, fitted)
     return Scores(score=fitted.classes.along(_energy(pair, fitted)), signed=_signed(ratio, fitted))
 
 
 def own_cut(fitted: Ratio) -> float:
     """Half-way between the two classes."""
     return fitted.classes.cut if fitted.classes else float("inf")
-
-
-def _with(fitted: Ratio, *, noise: Noise | None = None, classes: Classes | None = None) -> Ratio:
-    return Ratio(
-        units=fitted.units,
-        floor=fitted.floor,
-        middle=fitted.middle,
-        noise=noise or fitted.noise,
-        looks=fitted.looks,
-        classes=classes or fitted.classes,
-    )
 
 
 def _amplitude(values: NDArray[np.float32], units: str) -> NDArray[np.float32]:
@@ -132,13 +135,12 @@ def _amplitude(values: NDArray[np.float32], units: str) -> NDArray[np.float32]:
     return np.sqrt(positive) if units == "intensity" else positive
 
 
-def _log_ratio(
-    pair: Pair, fitted: Ratio, size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _log_ratio(pair: Pair, fitted: Ratio) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Log of later over earlier, and the brightness of both in medians; shape (band, row, col)."""
-    floor, middle = (a.astype(np.float32)[:, None, None] for a in (fitted.floor, fitted.middle))
+    middle = fitted.middle.astype(np.float32)[:, None, None]
+    floor = np.float32(fitted.recipe.floor) * middle
     x, y = (  # sums of zeros may come out a hair below 0
-        np.maximum(box_mean(_amplitude(image, fitted.units), pair.seen, size=size), 0)
+        np.maximum(box_mean(_amplitude(image, fitted.units), pair.seen, size=fitted.recipe.size), 0)
         for image in (pair.before, pair.after)
     )
     ratio = np.where(pair.seen, np.log((y + floor) / (x + floor)), 0)
@@ -148,11 +150,9 @@ def _log_ratio(
 def _energy(pair: Pair, fitted: Ratio) -> NDArray[np.float32]:
     """Weighted ratio of every pixel, shape (row, col), 0 where unseen."""
     mean = fitted.noise.mean.astype(np.float32)[:, None, None]
-    total = np.zeros(pair.seen.shape, np.float32)
-    for size in _SIZES:
-        ratio, bright = _log_ratio(pair, fitted, size)
-        weighted = np.abs(ratio - mean) * np.minimum(1, bright) ** np.float32(_FADE)
-        total += np.sqrt((weighted**2).mean(axis=0)) / len(_SIZES)
+    ratio, bright = _log_ratio(pair, fitted)
+    weighted = np.abs(ratio - mean) * np.minimum(1, bright) ** np.float32(fitted.recipe.fade)
+    total = np.sqrt((weighted**2).mean(axis=0))
     return np.where(pair.seen, total, np.float32(0))
 
 
@@ -161,6 +161,11 @@ def _signed(ratio: NDArray[np.float32], fitted: Ratio) -> NDArray[np.float32]:
     weight = 1 / np.sqrt(np.diag(noise.covariance)) / len(ratio)
     signed = np.tensordot(weight, ratio, axes=1) - weight @ noise.mean
     return np.asarray(signed, np.float32)
+
+
+def looks_of(tiles: Sequence[Pair], units: str) -> tuple[float, float]:
+    """Equivalent number of looks of both dates; NaN where nothing tells."""
+    return _looks(tiles, 0, units), _looks(tiles, 1, units)
 
 
 def _looks(tiles: Sequence[Pair], date: int, units: str) -> float:

@@ -1,4 +1,4 @@
-"""What a user doesn't want to be used: a raster, all but 0 of it, or outlines."""
+"""What a user says of places: not to be used (a raster or outlines), ignored, or quiet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 
 from imagery.env import open_raster
 from imagery.errors import InputError
+from imagery.grid import Extent
 from imagery.masks._find import covered_share
 from imagery.options import DetectOptions
 from imagery.record import sha256_of
@@ -18,13 +19,16 @@ from imagery.scene import DrawnMask, InputFile, Mask, Outline, Scene
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LeftOut:
-    """Outlines that a user drew, read from their files."""
+    """Outlines that a user drew, read from their files: left out, ignored, or quiet."""
 
     drawn: Mapping[str, DrawnMask] = field(default_factory=dict)
     """Masks by the option that names their file: ``"--mask"``, ``"--before-mask"``."""
 
     ignored: Outline | None = None
     """Where no change is looked for."""
+
+    quiet: Extent | None = None
+    """Where nothing happened between the two images."""
 
     files: Mapping[str, InputFile] = field(default_factory=dict)
     """The files, by the option that names them."""

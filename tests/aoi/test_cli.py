@@ -295,9 +295,9 @@ class TestTold:
         assert re.fullmatch(
             r" {11}of all windows CE90 \d\.\d\d px, 1\.\d\d px before the move", lines[5]
         )
-        assert re.fullmatch(
-            r"changes    \d sites?, \d outlines?, [\d,]+ m²; uncalibrated", lines[6]
-        )
+        assert re.fullmatch(r"changes    \d sites?, \d outlines?, [\d,]+ m²", lines[6])
+        assert re.fullmatch(r" {11}its bounds [\d,]+ to [\d,]+ m²", lines[7])
+        assert lines[8] == "alarms     not known (uncalibrated)"
         assert lines[-1] == "report     some/case/report.html"
 
     def test_nothing_found_is_said_of_what_was_seen(self, record: dict[str, Any]) -> None:
@@ -352,7 +352,26 @@ class TestOthers:
         out = capsys.readouterr().out
         for module in (normalise, difference, threshold):
             for name in module.METHODS:
-                assert re.search(rf"^  {name} +\S", out, re.MULTILINE)
+                line = re.search(rf"^  {name} +\S.*", out, re.MULTILINE)
+                assert line is not None
+                # With its source, where there is one paper.
+                assert name in ("none", "monotone") or re.search(r"[A-Z]\S+.*\d{4}", line[0])
+
+    def test_the_decisions_and_where_they_are_from(self, capsys: Captured) -> None:
+        assert main(["methods"]) == 0
+        out = capsys.readouterr().out
+        page = Path(__file__).parents[2].joinpath("docs", "decision.md").read_text("utf-8")
+        for name in ("--max-false-alarms", "--confidence", "--fdr", "rank_bound"):
+            line = re.search(rf"^  {name} +\S.*", out, re.MULTILINE)
+            assert line is not None
+            for author, year in re.findall(r"([A-Z]\w+)[^(;]*? (\d{4})", line[0].partition("(")[2]):
+                assert re.search(rf"{author}[^)]*?{year}", page), (author, year)
+
+    def test_help_tells_the_exit_statuses(self, capsys: Captured) -> None:
+        assert main(["detect", "--help"]) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert "6 a rate of false alarms can't be honoured" in out
+        assert "--quiet-pair BEFORE AFTER" in out
 
     def test_a_demo_paints_over_nobodys_images(self, tmp_path: Path, capsys: Captured) -> None:
         (tmp_path / "before.tif").write_text("mine")

@@ -20,11 +20,16 @@ from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize, shapes
 
 from aoi.changes import describe, describe_regions
-from aoi.changes.schema import UNTESTED, columns
+from aoi.changes.schema import CLOUD, EDGE, FLAGS, columns
 from aoi.places import Area, area_from_overlap, load_area
+from imagery.blocks import Window
+from imagery.decision import rank_bounds
+from imagery.evidence import Evidence, Verdict
+from imagery.record import StepRecord
 from imagery.regions import Regions
 from imagery.scene import Acquisition
 
+UNTESTED = tuple(flag for flag in FLAGS if flag != EDGE)
 GEOD = pyproj.Geod(ellps="WGS84")
 LON, LAT = 125.75247, 39.01953
 
@@ -74,7 +79,7 @@ def regions_of(ids: NDArray[np.int32], geobox: GeoBox) -> gpd.GeoDataFrame:
 def table_of(ids: NDArray[np.int32], **columns: object) -> pd.DataFrame:
     index = pd.Index(np.unique(ids[ids > 0]), name="region")
     frame = pd.DataFrame(
-        {"score_max": 5.0, "signed_mean": 2.0, "brighter_share": 1.0, "at_edge": False},
+        {"strength": 5.0, "signed_mean": 2.0, "brighter_share": 1.0, "at_edge": False},
         index=index,
     )
     return frame.assign(**columns)
@@ -239,17 +244,46 @@ class TestTheArea:
         frame = described(ids, self.geobox, table=table)
         assert frame["flags"].sort_index().tolist() == ["EDGE", "EDGE", "EDGE", ""]
         assert set(frame.untested) == {",".join(UNTESTED)}
+        assert set(frame["kind"]) == {None}
 
     def test_clouds(self) -> None:
         ids = np.zeros(self.geobox.shape, dtype=np.int32)
         ids[0:4, 10:14], ids[20:24, 20:24], ids[40:44, 40:44] = 1, 2, 3
         frame = described(ids, self.geobox, cloudy={1, 2})
-        assert frame["flags"].sort_index().tolist() == ["EDGE,CLOUD", "CLOUD", ""]
-        untested = ",".join(flag for flag in UNTESTED if flag != "CLOUD")
+        assert frame["flags"].sort_index().tolist() == ["CLOUD,EDGE", "CLOUD", ""]
+        assert frame["reasons"].sort_index().tolist() == [
+            "CLOUD: It lies at a cloud or its shadow, masked or suspected. "
+            "EDGE: It crosses the area's border, or lies at what was not seen.",
+            "CLOUD: It lies at a cloud or its shadow, masked or suspected.",
+            "",
+        ]
+        untested = ",".join(flag for flag in UNTESTED if flag != CLOUD)
         assert set(frame.untested) == {untested}
         nowhere = described(ids, self.geobox, cloudy=())
         assert nowhere["flags"].sort_index().tolist() == ["EDGE", "", ""]
         assert set(nowhere.untested) == {untested}
+
+    def test_evidence(self) -> None:
+        ids = np.zeros(self.geobox.shape, dtype=np.int32)
+        ids[0:4, 10:14], ids[20:24, 20:24] = 1, 2
+        flagged, clear = Verdict("flagged", "May be one."), Verdict("clear", "None.")
+        evidence = Evidence(
+            kinds=("appeared", "surface"),
+            kind_reasons=("Seen.", "No outline."),
+            verdicts=(
+                {"SHADOW": flagged, "SNOW": Verdict("untested", "No band."), "ALIGNMENT": flagged},
+                {"SHADOW": clear, "SNOW": Verdict("untested", "No band."), "ALIGNMENT": clear},
+            ),
+        )
+        frame = described(ids, self.geobox, evidence=evidence, cloudy={2}).sort_index()
+        assert frame["kind"].tolist() == ["appeared", "surface"]
+        assert frame["flags"].tolist() == ["SHADOW,EDGE,ALIGNMENT", "CLOUD"]
+        assert frame["untested"].tolist() == ["SNOW", "SNOW"]
+        assert frame["reasons"].iloc[0].startswith("Seen. SHADOW: May be one. ALIGNMENT: May be ")
+        assert set(described(ids, self.geobox, evidence=evidence).untested) == {"CLOUD,SNOW"}
+        assert evidence.record.numbers["tests"]["SNOW"] == {
+            "flagged": 0, "clear": 0, "untested": 2, "why_untested": "No band.",
+        }  # fmt: skip
 
     def test_smaller_than_a_pixel(self) -> None:
         ids = np.zeros(self.geobox.shape, dtype=np.int32)
@@ -323,7 +357,7 @@ class TestSites:
         ids = np.zeros(self.geobox.shape, dtype=np.int32)
         for number in range(5):
             ids[20 : 24 + number, 20 + 50 * number : 24 + 50 * number] = number + 1
-        table = table_of(ids, score_max=[3.0, 9.0, 5.0, 5.0, 4.0])
+        table = table_of(ids, strength=[3.0, 9.0, 5.0, 5.0, 4.0])
         frame = described(ids, self.geobox, table=table)
         assert list(frame.index) == [2, 4, 3, 5, 1]  # of two scores alike the larger area
         assert list(frame["rank"]) == list(frame.site) == [1, 2, 3, 4, 5]
@@ -462,28 +496,57 @@ class TestTheRest:
         ids = np.zeros((20, 30), dtype=np.int32)
         ids[4:8, 4:8], ids[14:18, 4:8] = 1, 2
         named = [field.name for field in dataclasses.fields(Regions)]
-        values = {"score_max": [4.0, 7.0], "at_edge": [False, True]}
+        values = {"strength": [4.0, 7.0], "at_edge": [False, True]}
         found = SimpleNamespace(
             geobox=geobox,
-            plan=SimpleNamespace(pixel_size_m=0.5),
+            plan=SimpleNamespace(pixel_size_m=0.5, display=Window(100, 200, 120, 230)),
+            cut=SimpleNamespace(value=0.5),
+            steps=(StepRecord(step="difference", options={"smoothing": 0.0}),),
             regions=Regions(**{n: np.array(values.get(n, [1.0, 1.0])) for n in named}),
             scenes={
                 "before": SimpleNamespace(acquisition=TestNames.before),
                 "after": SimpleNamespace(acquisition=TestNames.after),
             },
-            alignment=SimpleNamespace(residual=SimpleNamespace(ce90=0.4)),
+            alignment=SimpleNamespace(residual=SimpleNamespace(ce90=0.4), error=None),
             clouds=SimpleNamespace(tested=False),
+            evidence=None,
+            decision=SimpleNamespace(calibration="simulated"),
+            rank_bounds=np.array([2, 1]),
         )
         area = area_from_overlap(geobox)
         frame = describe(regions_of(ids, geobox), found, area)  # type: ignore[arg-type]
         assert list(frame.index) == [2, 1]
         assert list(frame.score) == [7, 4]
         assert list(frame["flags"]) == ["EDGE", ""]
+        assert set(frame.calibration) == {"simulated"}
+        assert list(frame.rank_bound) == [1, 2]
         assert set(frame.alignment_ce90_px) == {0.4}
+        assert (frame.area_low_m2 < frame.area_m2).all()
+        assert (frame.area_m2 < frame.area_high_m2).all()
         assert set(frame.before_datetime) == {"2024-06-06"}
         assert set(frame.site) == {1}
         apart = describe(regions_of(ids, geobox), found, area, site_gap_m=1)  # type: ignore[arg-type]
         assert set(apart.site) == {1, 2}
-        found.alignment.residual = None
+        found.alignment.residual = found.rank_bounds = None
         unmeasured = describe(regions_of(ids, geobox), found, area)  # type: ignore[arg-type]
         assert unmeasured.alignment_ce90_px.isna().all()
+        assert unmeasured.rank_bound.isna().all()
+
+    def test_bounds_follow_the_ranks(self) -> None:
+        """Bounds of the decision, one a region in any order, rise with the rank and stay below."""
+        random = np.random.default_rng(5)
+        geobox = grid_in("EPSG:32651", shape=(40, 200))
+        ids = np.zeros(geobox.shape, dtype=np.int32)
+        for number in range(24):
+            ids[4:8, 8 * number + 1 : 8 * number + 3 + number % 4] = number + 1
+        score = random.integers(3, 12, 24).astype(float)  # some of them alike
+        decoys = random.uniform(3, 9, 300)
+        bounds = rank_bounds(score, decoys, area_ratio=0.05)
+        frame = described(ids, geobox, table=table_of(ids, strength=score, rank_bound=bounds))
+        assert (np.diff(frame.score) <= 0).all()
+        assert list(frame["rank"]) == list(range(1, 25))
+        assert (np.diff(frame.rank_bound) >= 0).all()
+        assert (frame.rank_bound <= frame["rank"]).all()
+        assert 0 < frame.rank_bound.max() < 24
+        for region, row in frame.iterrows():
+            assert row.rank_bound == min(bounds[region - 1], row["rank"])

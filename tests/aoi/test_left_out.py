@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from aoi.places.left_out import drawn_masks
 from imagery.errors import InputError, MissingInputError, UsageError
-from imagery.options import DetectOptions, MaskOptions, ReadOptions, SceneOptions
+from imagery.options import DecisionOptions, DetectOptions, MaskOptions, ReadOptions, SceneOptions
 
 GRID = GeoBox((40, 40), Affine(10, 0, 400_000, 0, -10, 4_320_000), "EPSG:32651")
 
@@ -93,6 +93,24 @@ def test_one_that_cannot_be_used_names_its_option(tmp_path: Path) -> None:
     assert (caught.value.option, str(caught.value).startswith("lines.geojson")) == (
         "--after-mask", True,
     )  # fmt: skip
+
+
+def test_a_quiet_area(tmp_path: Path) -> None:
+    path = outlines(tmp_path, "calm.geojson", (0, 0, 20, 10))
+    found = drawn_masks(DetectOptions(decision=DecisionOptions(quiet_area=path)))
+    assert (found.drawn, found.ignored) == ({}, None)
+    assert found.quiet is not None
+    assert found.quiet.mask(GRID).sum() == 200
+    assert found.files["--quiet-area"].name == "calm.geojson"
+    assert len(found.files["--quiet-area"].sha256) == 64
+
+
+@pytest.mark.parametrize(("name", "kind"), [("no.kml", MissingInputError), ("a.tif", UsageError)])
+def test_a_quiet_area_that_cannot_be_used(name: str, kind: type[Exception], tmp_path: Path) -> None:
+    options = DetectOptions(decision=DecisionOptions(quiet_area=str(tmp_path / name)))
+    with pytest.raises(kind) as caught:
+        drawn_masks(options)
+    assert caught.value.option == "--quiet-area"  # type: ignore[attr-defined]
 
 
 def test_only_outlines_are_ignored(tmp_path: Path) -> None:

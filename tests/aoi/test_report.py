@@ -151,7 +151,9 @@ def test_the_page_tells_the_record(tmp_path: Path) -> None:
     result = json.loads((case / "case.json").read_text())["result"]
     assert "7 sites (9 outlines) with visible difference" in page.text
     assert "in the 97.3 % of the area seen in both images" in page.text
-    assert "no false-alarm rate is certified" in page.text
+    assert "The rate of false alarms is not known (uncalibrated)." in page.text
+    assert "No rate of false alarms is certified." in page.text
+    assert "a region of candidates is outlined where its own score reaches 12.1" in page.text
     assert "doesn't mean that an outline is cleared" in page.text
     for item in (*result["outputs"], *result["scenes"].values()):
         assert item["sha256"] in page.text

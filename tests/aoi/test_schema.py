@@ -67,7 +67,7 @@ def layer(tmp_path: Path, grid: str, *, empty: bool = False) -> gpd.GeoDataFrame
     index = pd.Index([1, 2, 3], name="region")
     table = pd.DataFrame(
         {
-            "score_max": [4.0, 6.5, 9.25],
+            "strength": [4.0, 6.5, 9.25],
             "signed_mean": [2.0, -2.0, 0.0],
             "brighter_share": [1.0, 0.0, 0.5],
             "at_edge": False,
@@ -81,6 +81,11 @@ def layer(tmp_path: Path, grid: str, *, empty: bool = False) -> gpd.GeoDataFrame
         table=table,
         area=area_from_overlap(geobox),
     )
+
+
+def nones(values: Any) -> list[Any]:
+    """A column as a list, with None for whatever stands for nothing."""
+    return values.astype(object).where(values.notna(), None).tolist()  # type: ignore[no-any-return]
 
 
 def collection(frame: gpd.GeoDataFrame, path: Path, *, pixel_size_m: float = 0.5) -> dict[str, Any]:
@@ -111,10 +116,18 @@ class TestGeoPackage:
             if column.kind == "real":
                 np.testing.assert_array_equal(back[column.name], frame[column.name])
             else:
-                assert (
-                    back[column.name].astype(object).where(back[column.name].notna(), None).tolist()
-                    == frame[column.name].tolist()
-                )
+                assert nones(back[column.name]) == nones(frame[column.name])
+
+    def test_bounds_by_rank_come_back_as_numbers(self, tmp_path: Path) -> None:
+        frame = layer(tmp_path, "utm")
+        frame["rank_bound"] = pd.array([0, 1, None], dtype="Int64")
+        write_gpkg(frame, tmp_path / "changes.gpkg")
+        back = gpd.read_file(tmp_path / "changes.gpkg", layer=LAYER)
+        assert nones(back["rank_bound"]) == [0, 1, None]
+        content = collection(frame, tmp_path / "changes.geojson")
+        told = [feature["properties"]["rank_bound"] for feature in content["features"]]
+        assert told == [0, 1, None]
+        assert all(value is None or type(value) is int for value in told)
 
     def test_its_style_is_one_that_qgis_finds(self, tmp_path: Path) -> None:
         path = tmp_path / "changes.gpkg"
@@ -231,8 +244,8 @@ class TestColumns:
 
     def test_another_column_is_refused(self, tmp_path: Path) -> None:
         frame = layer(tmp_path, "utm")
-        with pytest.raises(ValueError, match=r"missing \['score'\], unknown \['kind'\]"):
-            conform(frame.rename(columns={"score": "kind"}))
+        with pytest.raises(ValueError, match=r"missing \['score'\], unknown \['sort'\]"):
+            conform(frame.rename(columns={"score": "sort"}))
 
     def test_the_page_holds_the_table(self) -> None:
         page = Path(__file__).parents[2].joinpath("docs", "case-folder.md").read_text("utf-8")

@@ -208,6 +208,16 @@ def test_robust_vectors_forgive_a_pixel_where_the_alignment_is_bad_alone() -> No
     assert (method.score(dates(x, moved, error=0.3), noise).score[20:28, 20:28] > 100).all()
 
 
+def test_robust_vectors_are_plain_pixel_by_pixel_where_the_alignment_is_good() -> None:
+    x, y = scene(sigma=0.1)
+    pair = dates(x, np.roll(y, 1, axis=2))
+    pair.error[:, :30], pair.error[:, 30:] = 0.25, 0.4
+    noise = Noise(mean=np.zeros(3), covariance=np.eye(3))
+    robust, plain = (METHODS[name].score(pair, noise).score for name in ("robust-cva", "cva"))
+    np.testing.assert_array_equal(robust[:, :30], plain[:, :30])
+    assert np.median(robust[:, 31:-2]) < 0.1 * np.median(plain[:, 31:-2])
+
+
 def test_an_anomalous_change_is_not_what_all_did() -> None:
     x, y = scene()
     season = 0.5 * y + np.array([80.0, -20, 10])[:, None, None]
@@ -256,7 +266,7 @@ def test_fused_deviates_are_normal_where_nothing_changed() -> None:
     score, fitted = found("fused", dates(*scene(size=160)))
     assert np.median(score) == pytest.approx(0.674, abs=0.1)
     assert (score > 2.576).mean() == pytest.approx(0.01, abs=0.01)
-    assert [expert.name for expert in fitted.experts] == ["cva", "irmad", "object"]
+    assert [expert.name for expert in fitted.experts] == ["cva", "irmad"]
 
 
 # Radar
@@ -299,6 +309,18 @@ def test_a_gain_between_two_radar_images_is_no_change() -> None:
     assert np.median(two) == pytest.approx(np.median(one), rel=0.05)
 
 
+def test_ratios_count_for_less_on_calm_water() -> None:
+    """The same ratio, on land and where it is a hundred times darker."""
+    before, after = speckle(8), speckle(8, seed=6)
+    level = np.logspace(0, 2, 120)[None, None, :]
+    before, after = (np.asarray(a / level * 100, np.float32) for a in (before, after))
+    before[:, :, :20], after[:, :, :20] = before[:, :, :20] / 1e4, after[:, :, :20] / 1e4
+    for cols in (slice(5, 15), slice(60, 70)):
+        after[:, 40:80, cols] *= 8
+    score, _ = found("energy-log-ratio", dates(before, after), "intensity")
+    assert np.median(score[45:75, 7:13]) < 0.5 * np.median(score[45:75, 62:68])
+
+
 def test_weighted_ratios_part_a_change_from_speckle() -> None:
     before, after = speckle(4), speckle(4, seed=6)
     after[:, 40:60, 60:80] *= 8
@@ -328,13 +350,13 @@ def chosen(
     second: dict[str, str],
     *,
     bands: int = 3,
-    size: float = 0.5,
     error: float = 0.1,
+    season: float | None = None,
     **options: Any,
 ) -> Choice:
     scenes = scene_with("a.tif", first), scene_with("b.tif", second)
     return choose(
-        DifferenceOptions(**options), scenes, bands=bands, pixel_size_m=size, error_px=error
+        DifferenceOptions(**options), scenes, bands=bands, error_px=error, season_days=season
     )
 
 
@@ -344,17 +366,20 @@ def test_optical_pairs_are_compared_by_change_vectors() -> None:
     assert choice.why
 
 
-def test_many_bands_of_coarse_pixels_are_compared_by_what_they_share() -> None:
-    assert chosen({}, {}, bands=6, size=30.0).method == "irmad"
-    assert chosen({}, {}, bands=3, size=30.0).method == "cva"
-    assert chosen({}, {}, bands=6, size=2.0).method == "cva"
+def test_seasons_are_compared_by_what_is_unlike_the_rest() -> None:
+    choice = chosen({}, {}, season=120)
+    assert choice.method == "anomalous"
+    assert "120 days apart in the year" in choice.why
+    assert chosen({}, {}, season=45).method == "cva"
+    assert chosen(S1, S1, bands=1, season=120).method == "energy-log-ratio"
 
 
 def test_badly_aligned_pairs_are_compared_loosely() -> None:
     choice = chosen({}, {}, error=0.4)
     assert choice.method == "robust-cva"
     assert "0.40 px" in choice.why
-    assert chosen({}, {}, bands=6, size=30.0, error=0.4).method == "irmad"
+    assert chosen({}, {}, error=0.4, season=120).method == "robust-cva"
+    assert chosen({}, {}, error=0.25).method == "cva"
 
 
 def test_radar_is_told_by_its_metadata_or_by_the_user() -> None:

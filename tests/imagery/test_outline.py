@@ -58,6 +58,20 @@ def test_a_neighbour_that_changed_otherwise_does_not_cover() -> None:
     assert not found[2:5, 5].any()
 
 
+def test_a_neighbour_of_another_colour_is_a_change_of_its_own() -> None:
+    """A mixture of ground and change lies between the two; a pixel that lies elsewhere is none."""
+    difference = np.zeros((3, 7, 9), np.float32)
+    difference[:, 2:5, 2:5] = 30
+    mixed, other = difference.copy(), difference.copy()
+    mixed[:, 2:5, 5] = 6
+    other[:, 2:5, 5] = np.array([6, 6, -6])[:, None]
+    for values, stays in ((mixed, False), (other, True)):
+        score = np.sqrt((values**2).sum(axis=0))
+        found = covered(score, values, score > NOISE_FREE)
+        assert found[2:5, 2:5].all()
+        assert (found[2:5, 5] == stays).all()
+
+
 def test_a_weak_part_inside_a_strong_change_stays() -> None:
     difference = np.zeros((1, 15, 15), np.float32)
     difference[0, 2:13, 2:13] = 60

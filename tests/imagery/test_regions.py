@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imagery.blocks import Window, tiles_over
-from imagery.regions import LabelledMap, ScoredTile, beside, label_regions
+from imagery.regions import LabelledMap, ScoredTile, beside, keep_regions, label_regions
 
 EIGHT = np.ones((3, 3), bool)
 
@@ -41,6 +41,7 @@ def labelled(
             yield ScoredTile(
                 window=tile,
                 score=score[at].astype(np.float32),
+                strength=(2 * score[at]).astype(np.float32),
                 signed=signed[at].astype(np.float32),
                 seen=seen[at],
                 candidate=(seen & (score > threshold))[at],
@@ -48,12 +49,14 @@ def labelled(
                 inside=inside[at],
             )
 
-    return label_regions(
+    found = label_regions(
         tiles(),
         window=window,
         least_pixels=least,
         labels=np.zeros(score.shape, np.uint32),
     )
+    keep_regions(found, np.ones(len(found.regions), bool))
+    return found
 
 
 def random_map(seed: int, rows: int, cols: int, density: float) -> dict[str, Any]:
@@ -101,7 +104,9 @@ def test_property_regions_are_those_of_the_whole(
         i = number - 1
         assert found.regions.pixels[i] == here.sum()
         assert found.regions.pixels_inside[i] == (here & image["inside"]).sum()
-        assert found.regions.score_max[i] == image["score"][here].max()
+        assert found.regions.strength[i] == 2 * image["score"][here].max()
+        assert image["score"].ravel()[found.regions.peak[i]] == image["score"][here].max()
+        assert here.ravel()[found.regions.peak[i]]
         assert found.regions.score_mean[i] == pytest.approx(image["score"][here].mean(), rel=1e-5)
         assert found.regions.signed_mean[i] == pytest.approx(
             image["signed"][here].mean(), rel=1e-4, abs=1e-5

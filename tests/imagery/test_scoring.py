@@ -17,12 +17,12 @@ from imagery.sampling import PairReader, Sample, read_pair
 from imagery.scene import Scene
 from imagery.scoring import (
     Measure,
-    _score_tile,
     expected_misregistration,
     fit_measure,
     largest_misregistration,
     least_pixels,
     normalised,
+    score_tile,
 )
 from imagery.shift import Shift
 from imagery.shift_error import ShiftError
@@ -89,13 +89,13 @@ def test_tiles_of_the_map_are_those_of_the_whole(
     )
     measure = Measure(method=method, radiometry=LINE, noise=noise, fitted=fitted)
     area = box_of(pair.grid, Window(10, 20, 60, 70))
-    whole, codes = _score_tile(pair, measure, area, window, threshold=1)
+    whole, codes = score_tile(pair, measure, area, window, threshold=1)
     assert set(np.unique(codes.valid)) == {0, 1, 2, 3}
     assert whole.candidate.any()
     assert not (whole.candidate & ~(whole.seen & (whole.score > 1))).any()
     for tile in tiles_over(window, size=31):
         at = tile.within(window)
-        part, code = _score_tile(pair, measure, area, tile, threshold=1)
+        part, code = score_tile(pair, measure, area, tile, threshold=1)
         assert part.window == tile
         np.testing.assert_array_equal(code.valid, codes.valid[at])
         for name in ("seen", "candidate", "beside_unseen", "inside"):
@@ -109,7 +109,7 @@ def test_codes_tell_which_scene_did_not_show_a_pixel(scenes: tuple[Scene, Scene]
     pair = reader(*scenes, smoothing=0, shift=Shift.constant(0, 0))
     noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
     measure = Measure(method="cva", radiometry=LINE, noise=noise)
-    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 100), threshold=6)
+    tile, codes = score_tile(pair, measure, None, Window(0, 0, 90, 100), threshold=6)
     expected = np.zeros((90, 100), np.uint8)
     expected[30:50, 40:60] = 1
     expected[66, 66] = 2
@@ -159,7 +159,7 @@ def test_badly_aligned_places_are_not_observed(scenes: tuple[Scene, Scene]) -> N
     )
     noise = Noise(mean=np.zeros(2), covariance=np.eye(2))
     measure = Measure(method="cva", radiometry=LINE, noise=noise)
-    tile, codes = _score_tile(pair, measure, None, Window(0, 0, 90, 90), threshold=6)
+    tile, codes = score_tile(pair, measure, None, Window(0, 0, 90, 90), threshold=6)
     assert not (codes.valid[:44] == 4).any()
     assert (codes.valid[46:66, 60:] == 4).all()
     assert codes.valid[46:50, 40:60].max() == 1  # that it wasn't seen comes first

@@ -40,7 +40,7 @@ CASES = [
     for units in (("amplitude", "intensity", "db") if method.radar else ("auto",))
 ]
 
-ON_A_LATTICE = {"object", "fused"}
+ON_A_LATTICE = {"object"}
 """Measures whose regions are seeded on the grid: they shift with it by whole steps alone."""
 
 RELATIVE = {"anomalous", "fused"}

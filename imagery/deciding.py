@@ -17,7 +17,7 @@ from imagery.fitted import FittedPair
 from imagery.injected import Missed, completeness
 from imagery.observed import Observed
 from imagery.options import DetectOptions
-from imagery.scoring import Decide, kept_changes, least_pixels
+from imagery.scoring import Decide
 
 _INJECTED_TILES = 6
 """Tiles that objects are put into, to learn what would be missed."""
@@ -58,7 +58,7 @@ def decider(fitted: FittedPair, how: Quiet) -> Decide:
     plan, measure = fitted.plan, fitted.measure
     ask = ask_of(how.options)
     singles = measure.singles(fitted.sample)
-    pixel_km2 = plan.pixel_size_m**2 / 1e6
+    pixel_km2 = fitted.pixel_km2
     around = plan.display.height * plan.display.width * pixel_km2
     area_km2 = around if fitted.area is None else fitted.area.area_m2 / 1e6
     high = a_contrario(fit_null(singles), pixels=math.ceil(area_km2 / pixel_km2))
@@ -66,7 +66,8 @@ def decider(fitted: FittedPair, how: Quiet) -> Decide:
         decide,
         ask,
         decoys=decoys_for(ask, fitted, high=high, area_km2=area_km2, how=how),
-        strengths=measure.strengths(fitted.sample),
+        # They are held against those of decoys that are asked; else nobody looks at them.
+        strengths=np.zeros(0, np.float32) if ask.nothing else measure.strengths(fitted.sample),
         singles=singles,
         rule=_rule(fitted, how.options),
     )
@@ -90,12 +91,7 @@ def what_is_missed(
     """What would be missed at a rate that was asked for; None where too little is unchanged."""
     if decision.asked is None:
         return None
-    found = kept_changes(
-        fitted.measure,
-        low=fitted.cut.value,
-        high=decision.high,
-        least_pixels=least_pixels(fitted.plan, options),
-    )
+    found = fitted.kept_changes(high=decision.high, options=options)
     # Of the area, where that has room; the surroundings may be of another kind.
     for window in (fitted.plan.display, fitted.plan.estimation):
         try:

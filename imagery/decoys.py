@@ -27,7 +27,7 @@ from imagery.options import DetectOptions, SceneOptions
 from imagery.regions import ScoredTile, label_regions
 from imagery.sampling import MAX_TILES, MAX_WINDOWS, Pair, PairReader
 from imagery.scene import Scene
-from imagery.scoring import Measure, kept_changes, least_pixels, score_tile
+from imagery.scoring import Measure, least_pixels, score_tile
 
 _ALARMS = 16.0
 """False alarms at the rate asked for that a simulated null should hold, so that the cut rests on
@@ -134,8 +134,8 @@ def _for_others(options: DetectOptions) -> DetectOptions:
     """The options without what they say of the two images themselves."""
     return replace(
         options,
-        before=replace(SceneOptions(), bands=options.before.bands),
-        after=replace(SceneOptions(), bands=options.after.bands),
+        before=SceneOptions(bands=options.before.bands),
+        after=SceneOptions(bands=options.after.bands),
         masks=replace(options.masks, mask=None, ignore=None),
         coregister=replace(options.coregister, ties=None, seams=None),
     )
@@ -163,14 +163,9 @@ def _simulated(
     pixels = max(window.height * window.width, 1)
     rate = ask.per_km2(area_km2)
     wanted_km2 = _TIMES_AREA * area_km2 if rate is None else _ALARMS / rate
-    count = math.ceil(wanted_km2 / (pixels * _pixel_km2(fitted)))
+    count = math.ceil(wanted_km2 / (pixels * fitted.pixel_km2))
     count = max(1, min(count, math.floor(_MOST_PIXELS / pixels)))
-    found = kept_changes(
-        measure,
-        low=fitted.cut.value,
-        high=high,
-        least_pixels=least_pixels(plan, how.options),
-    )
+    found = fitted.kept_changes(high=high, options=how.options)
     residuals = fit_residuals(
         fitted.pair,
         spread_out(list(tiles_over(plan.estimation)), most=MAX_TILES),
@@ -233,10 +228,6 @@ def _unfound(
     return np.asarray(strength[own][(pair.seen & ~kept)[own]])
 
 
-def _pixel_km2(fitted: FittedPair) -> float:
-    return fitted.plan.pixel_size_m**2 / 1e6
-
-
 def _looked(
     kind: Kind,
     fitted: FittedPair,
@@ -280,7 +271,7 @@ def _looked(
         ).regions
     rows, cols = np.divmod(regions.peak, max(window.width, 1))
     tiles, tile_km2 = cut_tiles(
-        rows, cols, wider * regions.strength, seen=seen, pixel_km2=_pixel_km2(fitted)
+        rows, cols, wider * regions.strength, seen=seen, pixel_km2=fitted.pixel_km2
     )
     return Decoys(
         kind=kind,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagery import difference, normalise
 from imagery.bands import BandPairs, pair_bands
@@ -22,13 +23,15 @@ from imagery.masks import LeftOut
 from imagery.options import DetectOptions
 from imagery.ortho import Ground
 from imagery.record import StepRecord
-from imagery.sampling import PairReader, Sample, sample_pair
+from imagery.sampling import Pair, PairReader, Sample, sample_pair
 from imagery.scene import Role, Scene, check_order
 from imagery.scoring import (
     Measure,
     expected_misregistration,
     fit_measure,
+    kept_changes,
     largest_misregistration,
+    least_pixels,
 )
 from imagery.steps import difference_record, normalise_record, read_record, threshold_record
 from imagery.threshold import Cut, find_threshold
@@ -56,6 +59,22 @@ class FittedPair:
     cut: Cut
     steps: tuple[StepRecord, ...]
     """Of reading, alignment, normalisation, difference and threshold, in this order."""
+
+    @property
+    def pixel_km2(self) -> float:
+        """Area of a pixel of the working grid."""
+        return self.plan.pixel_size_m**2 / 1e6
+
+    def kept_changes(
+        self, *, high: float, options: DetectOptions
+    ) -> Callable[[Pair], NDArray[np.bool_]]:
+        """The decision on a window alone, at a least strength of its regions."""
+        return kept_changes(
+            self.measure,
+            low=self.cut.value,
+            high=high,
+            least_pixels=least_pixels(self.plan, options),
+        )
 
 
 def fit_pair(
@@ -108,7 +127,7 @@ def fit_pair(
     pair = _reader(clouds.scenes, plan, bands, alignment, choice, options)
     tell(Progress("estimate", 0, 1))
     with clouds.blamed():
-        sample = sample_pair(plan, pair, executor=executor)
+        sample = sample_pair(plan, pair, executor=executor, windows=options.decision.asks)
     radiometry = _fit_radiometry(sample, scenes, choice, options)
     measure = fit_measure(sample, radiometry, scenes, bands, choice=choice)
     cut = find_threshold(

@@ -116,7 +116,7 @@ class Sample:
 
     total: int
     windows: tuple[Pair, ...] = ()
-    """Whole windows, for what looks at a pixel's surroundings."""
+    """Whole windows, for what looks at a pixel's surroundings; else none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,8 +178,12 @@ def _slope(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.fl
     return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
-def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
+def sample_pair(
+    plan: Plan, pair: PairReader, *, executor: Executor, windows: bool = False
+) -> Sample:
     """Pixels of both scenes, hashed by their place, over the estimation window.
+
+    Whole windows are read too where ``windows`` are asked for, or the measure looks around a pixel.
 
     Raises
     ------
@@ -202,7 +206,7 @@ def sample_pair(plan: Plan, pair: PairReader, *, executor: Executor) -> Sample:
         spill=np.concatenate([part.spill for part in found], axis=2),
         seen=seen,
         total=total,
-        windows=_sample_windows(plan, pair, executor=executor),
+        windows=_sample_windows(plan, pair, executor=executor) if windows or pair.reach else (),
     )
     if sample.before.shape[1] < _LEAST:
         raise InputError(

@@ -178,9 +178,10 @@ def test_too_few_pixels_in_common_are_refused(tmp_path: Path) -> None:
 # Whole windows
 
 
-def test_whole_windows_are_sampled_too(tmp_path: Path) -> None:
+def test_windows_are_sampled_where_a_measure_looks_around(tmp_path: Path) -> None:
     before = scene_of(tmp_path, noise(2, 90, 100))
     after = scene_of(tmp_path, noise(2, 90, 100, seed=1), role="after")
+    assert drawn(before, after).windows == ()
     with ThreadPoolExecutor(2) as executor:
         reader = replace(pair(before, after), reach=3)
         found = sample_pair(plan_of(before, after), reader, executor=executor)

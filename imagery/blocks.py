@@ -12,6 +12,9 @@ A constant of the method: how many tiles are in flight may change, the tiles may
 results agree bit for bit whatever the memory and the number of workers.
 """
 
+PANEL = 16
+"""Tiles, side by side, that a pass over a large image goes down at a time."""
+
 
 @dataclass(frozen=True, order=True)
 class Window:
@@ -101,6 +104,18 @@ def tiles_over(window: Window, *, size: int = TILE) -> Iterator[Window]:
             tile = Window(top, left, top + size, left + size).clipped(window)
             if not tile.empty:
                 yield tile
+
+
+def tiles_in_panels(window: Window, *, size: int = TILE, panel: int = PANEL) -> Iterator[Window]:
+    """The same tiles, one panel of ``panel`` tiles' width after the other, each in row-major order.
+
+    What a row of tiles reads is needed by the next one too; in a panel it is little enough to be
+    kept, however wide the grid is.
+    """
+    wide = size * panel
+    for left in range(window.left // wide * wide, window.right, wide):
+        part = replace(window, left=max(left, window.left), right=min(left + wide, window.right))
+        yield from tiles_over(part, size=size)
 
 
 def spread_out(tiles: list[Window], *, most: int) -> list[Window]:

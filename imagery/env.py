@@ -15,6 +15,7 @@ import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from imagery.block_cache import BLOCKS
 from imagery.errors import InputError, MissingInputError
 
 SIGNATURES = (
@@ -51,13 +52,15 @@ def raster_environment(*, memory_mb: int = 1000) -> Iterator[None]:
     Parameters
     ----------
     memory_mb
-        The memory that the run may take; an eighth of it, 128 MB at the most, goes to GDAL's block
-        cache, whose own default (5 % of the machine) alone took 1.5 GB on mere reading.
+        The memory that the run may take; a quarter of it, 256 MB at the most, goes to decoded
+        blocks, and a sixteenth, 64 MB at the most, to GDAL's own, whose default (5 % of the
+        machine) alone took 1.5 GB on mere reading.
     """
+    BLOCKS.limit = max(16, min(256, memory_mb // 4)) * 2**20
     with rasterio.Env(
         # In bytes: rasterio hands it to GDALSetCacheMax64, which, unlike the option of that
         # name, knows no megabytes.  125 would mean 125 bytes, and every block decoded again.
-        GDAL_CACHEMAX=max(16, min(128, memory_mb // 8)) * 2**20,
+        GDAL_CACHEMAX=max(16, min(64, memory_mb // 16)) * 2**20,
         # Sidecars are asked for by name; folders are not listed.
         GDAL_DISABLE_READDIR_ON_OPEN="TRUE",
         GDAL_PAM_ENABLED="YES",
@@ -254,10 +257,7 @@ def handle(path: Path) -> Any:
         cache = _local.cache = {}
         with _lock:
             _every_cache.append(cache)
-    try:
-        key = (str(path), path.stat().st_mtime_ns)
-    except FileNotFoundError as error:
-        raise _missing(path) from error
+    key = version(path)
     if key not in cache:
         while len(cache) >= _HANDLES_PER_THREAD:
             cache.pop(next(iter(cache))).close()
@@ -265,8 +265,17 @@ def handle(path: Path) -> Any:
     return cache[key]
 
 
+def version(path: Path | str) -> tuple[str, int]:
+    """A file as it is now: its path and when it was last written."""
+    try:
+        return str(path), Path(path).stat().st_mtime_ns
+    except FileNotFoundError as error:
+        raise _missing(Path(path)) from error
+
+
 def close_handles() -> None:
-    """Close every dataset that :func:`handle` opened, in whatever thread."""
+    """Close every dataset that :func:`handle` opened, in whatever thread, and forget its blocks."""
+    BLOCKS.clear()
     with _lock:
         for cache in _every_cache:
             for dataset in cache.values():

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery.mad import fit_mad
+from imagery.piecewise import map_values
 from imagery.sampling import Sample
 
 _ROUNDS = 30
+_FEW, _LAST_ROUNDS = 40_000, 3
+"""Pixels on which a fit takes its first steps, and how many are left for all of them."""
+
 _CORE = 0.5
 """Share of the pixels, the least changed, on which a fit concentrates."""
 
@@ -66,24 +70,28 @@ class Radiometry:
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The later scene's values, shape (bands, ...), in the earlier one's radiometry."""
-        mapped = np.empty_like(values)
-        for band, (source, target) in enumerate(zip(self.source, self.target, strict=True)):
-            mapped[band] = _piecewise(values[band], source, target)
-        return mapped
+        return self.apply_with_slope(values)[0]
 
     def of(self, bands: tuple[int, ...]) -> Radiometry:
         """The map of some of the bands, by their place from 0."""
         chosen = list(bands)
         return replace(self, source=self.source[chosen], target=self.target[chosen])
 
-    def slope(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How much the map stretches at each value, of the values' shape."""
-        stretched = np.empty_like(values)
-        for band, (source, target) in enumerate(zip(self.source, self.target, strict=True)):
-            slopes = (np.diff(target) / np.diff(source)).astype(np.float32)
-            piece = np.clip(np.searchsorted(source, values[band]) - 1, 0, len(slopes) - 1)
-            stretched[band] = slopes[piece]
-        return stretched
+    def apply_with_slope(
+        self, values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same, and how much the map stretches at each value, both of the values' shape."""
+        mapped, slope = np.empty(values.shape, np.float32), np.empty(values.shape, np.float32)
+        knots = zip(self.source, self.target, strict=True)
+        for band, made, steep, (source, target) in zip(values, mapped, slope, knots, strict=True):
+            map_values(
+                np.ascontiguousarray(band, np.float32).reshape(-1),
+                np.ascontiguousarray(source, np.float64),
+                np.ascontiguousarray(target, np.float64),
+                made.reshape(-1),
+                steep.reshape(-1),
+            )
+        return mapped, slope
 
 
 def fit_none(sample: Sample) -> Radiometry:
@@ -111,7 +119,7 @@ def fit_monotone(sample: Sample) -> Radiometry:
     unchanged; outside of them a whole-image match would hide change.
     """
     gain, offset = _concentrated(sample)
-    core = _core(sample, gain, offset)
+    core = _core(sample.before, sample.after, gain, offset)
     # Levels shared by many pixels (a clipped white) would give knots that coincide.
     levels = np.linspace(0.005, 0.995, _KNOTS)
     source, target = [], []
@@ -164,16 +172,6 @@ def _line(
     return source, gain[:, None] * source + offset[:, None]
 
 
-def _piecewise(
-    values: NDArray[np.float32], source: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    mapped = np.interp(values, source, target)
-    first = (target[1] - target[0]) / (source[1] - source[0])
-    last = (target[-1] - target[-2]) / (source[-1] - source[-2])
-    mapped += np.minimum(values - source[0], 0) * first + np.maximum(values - source[-1], 0) * last
-    return mapped.astype(np.float32)
-
-
 def _rising(knots: NDArray[np.float64]) -> NDArray[np.float64]:
     """Knots that rise strictly: one that equals its forerunner is lifted by a hair."""
     hair = max(1e-6, float(np.ptp(knots)) * 1e-7)
@@ -194,8 +192,24 @@ def _concentrated(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float
     spread_x, spread_y = _mad(x), _mad(y)
     gain = np.where((spread_x > 0) & (spread_y > 0), spread_x / np.maximum(spread_y, 1e-30), 1.0)
     offset = np.median(x, axis=1) - gain * np.median(y, axis=1)
-    for _ in range(_ROUNDS):
-        core = _core(sample, gain, offset)
+    # Most steps on a few of the pixels, which come about as close; the last on all of them.
+    step = x.shape[1] // _FEW
+    if step > 1:
+        few = np.ascontiguousarray(x[:, ::step]), np.ascontiguousarray(y[:, ::step])
+        gain, offset = _concentrate(*few, gain, offset, rounds=_ROUNDS)
+    return _concentrate(x, y, gain, offset, rounds=_LAST_ROUNDS if step > 1 else _ROUNDS)
+
+
+def _concentrate(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    *,
+    rounds: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    for _ in range(rounds):
+        core = _core(x, y, gain, offset)
         new_gain, new_offset = _major_axis(x[:, core], y[:, core], fallback=gain)
         done = np.abs(new_gain - gain).max() < 1e-5 * np.abs(gain).max()
         gain, offset = new_gain, new_offset
@@ -205,9 +219,12 @@ def _concentrated(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _core(
-    sample: Sample, gain: NDArray[np.float64], offset: NDArray[np.float64]
+    x: NDArray[np.floating],
+    y: NDArray[np.floating],
+    gain: NDArray[np.float64],
+    offset: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    residual = gain[:, None] * sample.after + offset[:, None] - sample.before
+    residual = gain[:, None] * y + offset[:, None] - x
     scale = _mad(residual - np.median(residual, axis=1, keepdims=True))
     distance = ((residual / np.maximum(scale, 1e-12)[:, None]) ** 2).sum(axis=0)
     core: NDArray[np.bool_] = distance <= np.quantile(distance, _CORE)

@@ -87,10 +87,12 @@ class Tally:
         self._masked: dict[Role, NDArray[np.int64]] = {}
 
     def add(self, codes: Codes, inside: NDArray[np.bool_]) -> None:
-        self._valid += np.bincount(codes.valid[inside], minlength=256)
+        # Most tiles lie inside, and need no copy of what does.
+        within = slice(None) if inside.all() else inside
+        self._valid += _counted(codes.valid[within])
         for role, reasons in codes.masked.items():
             counts = self._masked.setdefault(role, np.zeros(256, np.int64))
-            counts += np.bincount(reasons[inside], minlength=256)
+            counts += _counted(reasons[within])
 
     def observed(self, plan: Plan, area: Extent | None) -> Observed:
         """The shares, of the whole area also where part of it lies beyond the images' overlap."""
@@ -112,6 +114,15 @@ class Tally:
                 for role, shares in masked.items()
             },
         )
+
+
+def _counted(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each code comes."""
+    if codes.any():
+        return np.bincount(codes.ravel(), minlength=256)
+    none = np.zeros(256, np.int64)
+    none[0] = codes.size
+    return none
 
 
 def _with(counts: NDArray[np.int64], bit: int) -> int:
@@ -188,6 +199,8 @@ def saturated(scene: Scene, bands: tuple[int, ...], data: NDArray[np.float32]) -
         band = known[index]
         reach = np.iinfo(dtype).max * band.scale * (1 - _FULL) + band.offset
         full &= values >= reach if band.scale > 0 else values <= reach
+        if not full.any():  # as almost everywhere
+            break
     return full
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from imagery.compiled import compiled, readonly
 
 _ROUNDS = 3
 """Rims that are looked at, from outside: a strong change is seen so far beyond its own edge, in px,
@@ -20,11 +21,9 @@ _SURE = 2.0
 _SURE_MIXED = 3.0
 """Standard deviations by which what is left across must exceed its mean to be no mixture."""
 
-_EIGHT = np.ones((3, 3), bool)
-
 
 def covered(
-    score: NDArray[np.float32], difference: NDArray[np.float32], candidate: NDArray[np.bool_]
+    score: NDArray[np.float32], difference: NDArray[np.floating], candidate: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Candidates without the rim that less than half of the change reaches.
 
@@ -41,7 +40,8 @@ def covered(
     score
         Of shape (row, col); finite where seen.
     difference
-        The change vector in units of its noise, whitened, of shape (band, row, col).
+        The candidates' change vectors in units of their noise, whitened, in row-major order; of
+        shape (bands, candidates).
     candidate
         Observed pixels above the threshold, of shape (row, col); only they stand for a change.
 
@@ -51,40 +51,83 @@ def covered(
         Of shape (row, col).  What lies beyond the array's own border counts for nothing: a caller
         that cuts tiles gives a margin of ``HALO``.
     """
-    kept = candidate.copy()
-    weak = _weak(score, difference, candidate)
-    for _ in range(_ROUNDS):
-        rim = kept & ndimage.binary_dilation(~kept, structure=_EIGHT)
-        going = rim & weak
-        if not going.any():
-            break
-        kept &= ~going
+    kept = np.array(candidate, order="C")
+    place = np.flatnonzero(kept)
+    if len(place):
+        vectors = np.ascontiguousarray(difference.T, np.float64)
+        weak = np.empty(len(place), bool)
+        _find_weak(np.ascontiguousarray(score), kept, place, vectors, weak)
+        _peel(kept, place[weak])
     return kept
 
 
-def _weak(
-    score: NDArray[np.float32], difference: NDArray[np.float32], candidate: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Candidates that are a share, surely less than half, of the strongest one beside them."""
-    weak = np.zeros(candidate.shape, bool)
-    row, col = np.nonzero(candidate)
-    if not len(row):
-        return weak
-    strength = np.pad(np.where(candidate, score, np.float32(-np.inf)), 1, constant_values=-np.inf)
-    steps = [(dr, dc) for dr in (0, 1, 2) for dc in (0, 1, 2)]
-    best = np.stack([strength[row + dr, col + dc] for dr, dc in steps]).argmax(axis=0)
-    offset = np.array(steps) - 1
-    peak = difference[:, row + offset[best, 0], col + offset[best, 1]].astype(np.float64)
-    own = difference[:, row, col].astype(np.float64)
-    # The share is (own · peak) / |peak|², its standard error 1 / |peak|: no division is needed.
-    length = np.sqrt(np.einsum("bp,bp->p", peak, peak))
-    along = np.einsum("bp,bp->p", own, peak)
-    small = along < length * (_SHARE * length - _SURE)
-    # What is left across the peak's direction: of noise alone, chi-square in one band less.
-    whole, freedom = np.einsum("bp,bp->p", own, own), len(own) - 1
-    across = whole * (1 - 1e-9) - np.square(along / np.maximum(length, 1e-12))
-    weak[row, col] = small & (across <= freedom + _SURE_MIXED * np.sqrt(2 * freedom))
-    return weak
+@compiled(
+    f"void({readonly('float32', 2)}, {readonly('boolean', 2)}, {readonly('int64', 1)}, "
+    f"{readonly('float64', 2)}, boolean[::1])"
+)
+def _find_weak(
+    score: NDArray[np.float32],
+    candidate: NDArray[np.bool_],
+    place: NDArray[np.int64],
+    vectors: NDArray[np.float64],
+    weak: NDArray[np.bool_],
+) -> None:
+    """Candidates that are a share, surely less than half, of the strongest one beside them.
+
+    ``place`` are the candidates' pixels in row-major order, ``vectors`` theirs, and ``weak`` takes
+    the result.
+    """
+    rows, cols = score.shape
+    bands = vectors.shape[1]
+    # What is left across the peak's direction is, of noise alone, chi-square in one band less.
+    mixed = (bands - 1) + _SURE_MIXED * np.sqrt(2.0 * (bands - 1))
+    # Numbers of the candidates of three rows: the one above, the own, the one below.
+    number = np.empty((3, cols), np.int64)
+    filled, ahead = -1, 0
+    for i in range(len(place)):
+        row, col = place[i] // cols, place[i] % cols
+        while filled <= row:
+            filled += 1
+            while ahead < len(place) and place[ahead] // cols == filled:
+                number[filled % 3, place[ahead] % cols] = ahead
+                ahead += 1
+        best, highest = i, np.float32(-np.inf)
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for c in range(max(col - 1, 0), min(col + 2, cols)):
+                if candidate[r, c] and score[r, c] > highest:
+                    best, highest = number[r % 3, c], score[r, c]
+        peak, along, whole = 0.0, 0.0, 0.0
+        for band in range(bands):
+            own, strongest = vectors[i, band], vectors[best, band]
+            peak += strongest * strongest
+            along += own * strongest
+            whole += own * own
+        # The share is (own · peak) / |peak|², its standard error 1 / |peak|: no division is needed.
+        length = np.sqrt(peak)
+        across = whole * (1 - 1e-9) - (along / max(length, 1e-12)) ** 2
+        weak[i] = along < length * (_SHARE * length - _SURE) and across <= mixed
+
+
+@compiled(f"void(boolean[:,::1], {readonly('int64', 1)})")
+def _peel(kept: NDArray[np.bool_], weak: NDArray[np.int64]) -> None:
+    """Take weak pixels away, in place, rim by rim; ``weak`` are pixels in row-major order."""
+    rows, cols = kept.shape
+    going = np.empty(len(weak), np.bool_)
+    for _ in range(_ROUNDS):
+        some = False
+        for i in range(len(weak)):
+            row, col = weak[i] // cols, weak[i] % cols
+            going[i] = False
+            if kept[row, col]:
+                for r in range(max(row - 1, 0), min(row + 2, rows)):
+                    for c in range(max(col - 1, 0), min(col + 2, cols)):
+                        going[i] |= not kept[r, c]
+                some |= going[i]
+        if not some:
+            return
+        for i in range(len(weak)):
+            if going[i]:
+                kept[weak[i] // cols, weak[i] % cols] = False
 
 
 def ends_at(strength: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ def label_regions(
     Parameters
     ----------
     tiles
-        The tiles of ``window``, each once, in row-major order.
+        The tiles of ``window``, each once, in whatever order.
     window
         The window of the map.
     least_pixels
@@ -102,7 +102,7 @@ def label_regions(
     labels
         Zeros of the window's shape, written into (a memory map, where the map is large).
     """
-    parts: list[_Part] = []
+    parts: dict[Window, _Part] = {}
     links: list[NDArray[np.int64]] = []
     count = 0
     for tile in tiles:
@@ -112,12 +112,12 @@ def label_regions(
         labels[rows, cols] = block
         links.append(_links(labels, rows, cols))
         if found:
-            parts.append(_measure(tile, own, found, offset=count, window=window))
+            parts[tile.window] = _measure(tile, own, found, offset=count, window=window)
         count += found
     if not count:
         return LabelledMap(regions=_none(), labels=labels, numbers=np.zeros(1, np.uint32))
     root = _roots(count, np.concatenate(links))
-    merged, table = _merged(_joined(parts), root)
+    merged = _merged(parts, root)
     keep = (merged.pixels >= least_pixels) & (merged.pixels_inside > 0)
     order = np.argsort(merged.first[keep], kind="stable")
     numbers = np.zeros(len(keep), np.uint32)
@@ -136,7 +136,7 @@ def label_regions(
             at_edge=kept["at_edge"],
         ),
         labels=labels,
-        numbers=np.concatenate([[np.uint32(0)], numbers[table]]),
+        numbers=np.concatenate([[np.uint32(0)], numbers[root]]),
     )
 
 
@@ -221,26 +221,24 @@ def _edge(tile: ScoredTile, window: Window) -> NDArray[np.bool_]:
 
 def beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """True at pixels with a True one among the eight around; of shape (row, col)."""
+    if not mask.any():
+        return mask
     return np.asarray(ndimage.binary_dilation(mask, structure=_EIGHT))
 
 
 def _links(labels: NDArray[np.uint32], rows: slice, cols: slice) -> NDArray[np.int64]:
-    """Pairs of provisional labels that touch across the tile's upper and left border."""
-    pairs = []
-    if rows.start > 0:
-        below, above = labels[rows.start, cols], labels[rows.start - 1]
-        for step in (-1, 0, 1):
-            at = np.arange(cols.start, cols.stop) + step
-            inside = (at >= 0) & (at < labels.shape[1])
-            pairs.append(np.stack([below[inside], above[at[inside]]], axis=1))
-    if cols.start > 0:
-        right, left = labels[rows, cols.start], labels[:, cols.start - 1]
-        for step in (-1, 0, 1):
-            at = np.arange(rows.start, rows.stop) + step
-            inside = (at >= 0) & (at < labels.shape[0])
-            pairs.append(np.stack([right[inside], left[at[inside]]], axis=1))
-    if not pairs:
-        return np.zeros((0, 2), np.int64)
+    """Pairs of provisional labels that touch across the tile's border, as far as they are known."""
+    pairs = [np.zeros((0, 2), np.uint32)]
+    for turned, along, across in ((labels, cols, rows), (labels.T, rows, cols)):
+        for own, beyond in ((across.start, across.start - 1), (across.stop - 1, across.stop)):
+            if not 0 <= beyond < len(turned):
+                continue
+            for step in (-1, 0, 1):
+                at = np.arange(along.start, along.stop) + step
+                inside = (at >= 0) & (at < turned.shape[1])
+                pairs.append(
+                    np.stack([turned[own, along][inside], turned[beyond, at[inside]]], axis=1)
+                )
     found = np.concatenate(pairs).astype(np.int64)
     return np.unique(found[(found > 0).all(axis=1)], axis=0)
 
@@ -257,15 +255,19 @@ def _roots(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(root, np.int64)
 
 
-def _joined(parts: list[_Part]) -> _Part:
-    return _Part(
-        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Part)}
-    )
-
-
-def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int64]]:
-    """Sums over whole regions, added in the tiles' order, and each label's region."""
+def _merged(parts: dict[Window, _Part], root: NDArray[np.int64]) -> _Part:
+    """Sums over whole regions, added in the tiles' order on the lattice, however they came."""
     count = int(root.max()) + 1
+    start = np.cumsum([0, *(len(part.first) for part in parts.values())])
+    of = {tile: root[a:b] for tile, a, b in zip(parts, start, start[1:], strict=False)}
+    order = sorted(parts)
+    root = np.concatenate([of[tile] for tile in order])
+    part = _Part(
+        **{
+            f.name: np.concatenate([getattr(parts[tile], f.name) for tile in order])
+            for f in fields(_Part)
+        }
+    )
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, root, part.first)
     peak = _strongest(root, part.strength, part.peak)
@@ -283,7 +285,7 @@ def _merged(part: _Part, root: NDArray[np.int64]) -> tuple[_Part, NDArray[np.int
         signed_sum=added(part.signed_sum),
         brighter=added(part.brighter).astype(np.int64),
         at_edge=added(part.at_edge.astype(np.float64)) > 0,
-    ), root
+    )
 
 
 def _none() -> Regions:

@@ -15,9 +15,11 @@ from scipy import ndimage
 from imagery import outline
 from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import map_tiles
+from imagery.compiled import compiled, readonly
 from imagery.errors import InputError
 from imagery.grid import Plan
 from imagery.raster import Raster
+from imagery.read import in_tiles
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
 from imagery.shift_error import ShiftError
@@ -62,6 +64,11 @@ class PairReader:
     def halo(self) -> int:
         """Pixels read around a window: smoothing, gradient, outline and measure look there."""
         return int(np.ceil(4 * self.smoothing)) + 1 + outline.HALO + self.reach
+
+    @property
+    def tiled(self) -> bool:
+        """Whether a part of either scene can be decoded without all that lies beside it."""
+        return in_tiles(self.before, self.before_bands) and in_tiles(self.after, self.after_bands)
 
     def read(self, window: Window) -> tuple[Raster, Raster]:
         """Before and after over a window of the working grid, smoothed; halos are cut off.
@@ -160,22 +167,40 @@ def gradients(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np
 
     The mean of the differences to both neighbours, or to the one that is valid; 0 where none is.
     """
-    return np.stack(
-        [
-            _slope(data, valid),
-            _slope(data.swapaxes(1, 2), valid.T).swapaxes(1, 2),
-        ]
+    found = np.empty((2, *data.shape), np.float32)
+    _gradients(
+        np.ascontiguousarray(data, np.float32), np.ascontiguousarray(valid, np.float32), found
     )
+    return found
 
 
-def _slope(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    both = valid[1:] & valid[:-1]
-    step = np.diff(data, axis=1) * both
-    total, count = np.zeros_like(data), np.zeros(valid.shape, np.float32)
-    for rows in (slice(1, None), slice(None, -1)):
-        total[:, rows] += step
-        count[rows] += both
-    return np.asarray(total / np.maximum(count, 1), np.float32)
+@compiled(f"void({readonly('float32', 3)}, {readonly('float32', 2)}, float32[:,:,:,::1])")
+def _gradients(
+    data: NDArray[np.float32], known: NDArray[np.float32], found: NDArray[np.float32]
+) -> None:
+    bands, rows, cols = data.shape
+    one, none = np.float32(1), np.zeros(cols, np.float32)
+    for band in range(bands):
+        for row in range(rows):
+            here, valid, out = data[band, row], known[row], found[0, band, row]
+            above, seen_above = (here, none) if row == 0 else (data[band, row - 1], known[row - 1])
+            below, seen_below = (
+                (here, none) if row == rows - 1 else (data[band, row + 1], known[row + 1])
+            )
+            for col in range(cols):
+                a, b = valid[col] * seen_above[col], valid[col] * seen_below[col]
+                total = (here[col] - above[col]) * a + (below[col] - here[col]) * b
+                out[col] = total / max(a + b, one)
+            out = found[1, band, row]
+            if cols == 1:
+                out[0] = 0
+                continue
+            for col in range(1, cols - 1):
+                a, b = valid[col] * valid[col - 1], valid[col] * valid[col + 1]
+                total = (here[col] - here[col - 1]) * a + (here[col + 1] - here[col]) * b
+                out[col] = total / max(a + b, one)
+            out[0] = (here[1] - here[0]) * (valid[0] * valid[1])
+            out[cols - 1] = (here[cols - 1] - here[cols - 2]) * (valid[cols - 1] * valid[cols - 2])
 
 
 def sample_pair(

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from imagery import difference, normalise, outline
 from imagery.bands import BandPairs
-from imagery.blocks import Window, tiles_over
+from imagery.blocks import Window, tiles_in_panels, tiles_over
 from imagery.blockwise import Progress, map_tiles
 from imagery.coregister import Alignment
 from imagery.decision import Decision
@@ -120,13 +120,13 @@ class Measure:
         candidate = pair.seen & (score > above)
         if not difference.METHODS[self.method].outlined:
             return candidate
-        return outline.covered(score, self.in_noise(pair), candidate)
+        return outline.covered(score, self.in_noise(pair, candidate), candidate)
 
-    def in_noise(self, pair: Pair) -> NDArray[np.float32]:
-        """The change vector of a normalised pair, whitened by the noise's covariance."""
-        mean = self.noise.mean.astype(np.float32).reshape(-1, 1, 1)
-        away = pair.after - pair.before - mean
-        return np.tensordot(self.noise.whitening.astype(np.float32), away, axes=1)
+    def in_noise(self, pair: Pair, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Change vectors of a normalised pair, whitened by the noise; shape (bands, pixels)."""
+        place = np.flatnonzero(where)
+        after, before = (x.reshape(len(x), -1)[:, place] for x in (pair.after, pair.before))
+        return np.asarray(self.noise.whitening @ (after - before - self.noise.mean[:, None]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,11 +178,8 @@ def fit_measure(
 
 def normalised(pair: Pair, radiometry: normalise.Radiometry) -> Pair:
     """A pair with the later scene in the earlier one's radiometry."""
-    return replace(
-        pair,
-        after=radiometry.apply(pair.after),
-        spill=pair.spill * radiometry.slope(pair.after),
-    )
+    after, slope = radiometry.apply_with_slope(pair.after)
+    return replace(pair, after=after, spill=pair.spill * slope)
 
 
 def as_row(sample: Sample) -> Pair:
@@ -260,7 +257,7 @@ def score_map(
     """
     window = plan.display
     geobox = crop(plan.geobox, window)
-    tiles = list(tiles_over(window))
+    tiles = list(tiles_in_panels(window) if pair.tiled else tiles_over(window))
     tally = Tally()
     paths = {name: folder / f"{name}.tif" for name in ("score", "change", "valid")}
     nan = float("nan")
@@ -340,33 +337,33 @@ def score_tile(
     padded = window.padded(pair.halo)
     errors = pair.errors(padded)
     codes = codes_of(pair, padded, before, after, errors, ignored=ignored)
-    # With the margin that the outline and the measure look at.
-    wide = window.padded(outline.HALO + measure.halo)
-    rows, cols = wide.within(padded)
+    seen = codes.valid == 0
+    spill = gradients(after.data, after.valid)
+    spill *= errors
+    # With its margin, at which outline and measure look; its own border is of no worth.
     normal = measure.normalised(
         Pair(
-            before=before.data[:, rows, cols],
-            after=after.data[:, rows, cols],
-            spill=gradients(after.data, after.valid)[:, :, rows, cols] * errors[rows, cols],
-            error=errors[rows, cols],
-            seen=codes.valid[rows, cols] == 0,
-            top=wide.top,
-            left=wide.left,
+            before=before.data,
+            after=after.data,
+            spill=spill,
+            error=errors,
+            seen=seen,
+            top=padded.top,
+            left=padded.left,
         )
     )
     result = measure.scored(normal)
     candidate = measure.candidates(normal, result.score, above=threshold)
     inside = np.ones(window.shape, bool) if area is None else area.mask(crop(pair.grid, window))
-    own = window.within(wide)
-    rows, cols = window.within(padded)
+    own = window.within(padded)
     scored = ScoredTile(
         window=window,
         score=result.score[own],
         strength=measure.strength(result, normal.seen)[own],
         signed=result.signed[own],
         candidate=candidate[own],
-        seen=codes.valid[rows, cols] == 0,
-        beside_unseen=beside(codes.valid != 0)[rows, cols],
+        seen=seen[own],
+        beside_unseen=beside(~seen)[own],
         inside=inside,
     )
-    return scored, codes.cut(rows, cols)
+    return scored, codes.cut(*own)

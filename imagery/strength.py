@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.compiled import compiled, readonly
+
 HALO = 1
 """Pixels around a pixel that its strength depends on."""
 
@@ -29,14 +31,33 @@ def strength_of(score: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[
         Of shape (row, col), in units of the score; 0 where nothing is seen around.  What lies
         beyond the array's border counts for nothing: give a margin of ``HALO``.
     """
-    squared = np.pad(np.square(np.where(seen, score, np.float32(0))), 1)
-    count = np.pad(seen.astype(np.float32), 1)
-    # Added in one order everywhere, so that no tiling changes a bit.
-    total, near = (_added(_added(a, axis=0), axis=1) for a in (squared, count))
-    return np.asarray(np.sqrt(total / np.maximum(near, 1)), np.float32)
+    strength = np.empty(score.shape, np.float32)
+    _root_mean_square(np.ascontiguousarray(score, np.float32), np.ascontiguousarray(seen), strength)
+    return strength
 
 
-def _added(values: NDArray[np.float32], *, axis: int) -> NDArray[np.float32]:
-    """Sums of three neighbours along an axis."""
-    moved = values.swapaxes(0, axis)
-    return np.asarray((moved[:-2] + moved[1:-1] + moved[2:]).swapaxes(0, axis))
+@compiled(f"void({readonly('float32', 2)}, {readonly('boolean', 2)}, float32[:,::1])")
+def _root_mean_square(
+    score: NDArray[np.float32], seen: NDArray[np.bool_], strength: NDArray[np.float32]
+) -> None:
+    rows, cols = score.shape
+    squares, counts = np.zeros((3, cols), np.float32), np.zeros((3, cols), np.float32)
+    total, near = np.zeros(cols + 2, np.float32), np.zeros(cols + 2, np.float32)
+    for row in range(rows + 1):
+        # Three rows are kept, each in the place of the one that is no longer needed.
+        at = row % 3
+        for col in range(cols):
+            usable = row < rows and seen[row, col]
+            squares[at, col] = score[row, col] * score[row, col] if usable else np.float32(0)
+            counts[at, col] = np.float32(1) if usable else np.float32(0)
+        if row == 0:
+            continue
+        # Added in one order everywhere, so that no tiling changes a bit.
+        first, second = (row - 2) % 3, (row - 1) % 3
+        for col in range(cols):
+            total[col + 1] = (squares[first, col] + squares[second, col]) + squares[at, col]
+            near[col + 1] = (counts[first, col] + counts[second, col]) + counts[at, col]
+        for col in range(cols):
+            some = (near[col] + near[col + 1]) + near[col + 2]
+            sum_of = (total[col] + total[col + 1]) + total[col + 2]
+            strength[row - 1, col] = np.sqrt(sum_of / max(some, np.float32(1)))

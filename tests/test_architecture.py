@@ -19,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "imagery": (
         # values
-        "errors", "blocks", "raster", "record", "strict", "options", "scene", "compiled", "shift",
-        "seamed_shift", "shift_error", "untrusted",
+        "errors", "blocks", "block_cache", "raster", "record", "strict", "options", "scene",
+        "compiled", "shift", "seamed_shift", "shift_error", "untrusted",
         # in and out
         "env", "mask", "rounding", "bands", "metadata", "comparability", "grid_file",
         "grid", "positions", "masks", "products", "read", "write", "transform", "blockwise",
         # steps
-        "resample", "warp", "ortho", "coregister", "outline", "sampling", "mad", "normalise",
-        "empirical_null", "threshold", "difference", "nulls", "injected", "strength", "decision",
-        "regions", "observed", "clouds", "scoring", "evidence", "preview", "aligned", "steps",
-        "fitted", "decoys", "deciding",
+        "resample", "warp", "ortho", "coregister", "outline", "sampling", "mad", "piecewise",
+        "normalise", "empirical_null", "threshold", "difference", "nulls", "injected", "strength",
+        "decision", "regions", "observed", "clouds", "scoring", "evidence", "preview", "aligned",
+        "steps", "fitted", "decoys", "deciding",
         # pipeline
         "align", "detect",
         # beside the flow

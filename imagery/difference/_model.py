@@ -28,6 +28,11 @@ class Noise:
         """W with W Wᵀ⁻¹ the covariance's inverse root: W d has the identity for covariance."""
         return np.linalg.inv(np.linalg.cholesky(self.covariance))
 
+    @property
+    def brightness(self) -> NDArray[np.float64]:
+        """Weights of the bands' differences that make their mean in standard deviations."""
+        return np.asarray(1 / np.sqrt(np.diag(self.covariance)) / len(self.mean))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
@@ -76,6 +81,6 @@ class Method:
 
 def brighter(pair: Pair, noise: Noise) -> NDArray[np.float32]:
     """Mean over the bands of the difference in standard deviations of the noise."""
-    weight = 1 / np.sqrt(np.diag(noise.covariance)) / len(pair.before)
+    weight = noise.brightness
     signed = np.tensordot(weight.astype(np.float32), pair.after - pair.before, axes=1)
     return np.asarray(signed - np.float32(weight @ noise.mean), np.float32)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.compiled import compiled, readonly
 from imagery.difference._model import Noise, Scores, brighter
 from imagery.options import DifferenceOptions
 from imagery.sampling import Pair
 
-_PIECE = 8192
+_PIECE = 1024
 """Pixels compared at a time."""
 
 BADLY_ALIGNED = 0.25
@@ -32,20 +33,19 @@ def change_vector(pair: Pair, noise: Noise) -> Scores:
     and widened, at edges, by what the expected misregistration makes of the gradient there:
     ``T² = dᵀ [Σ + σ² (g_r g_rᵀ + g_c g_cᵀ)]⁻¹ d`` with the residual registration error σ in px.
     """
-    difference = pair.after - pair.before
-    bands = len(difference)
-    whiten = noise.whitening
-    d, g = difference.reshape(bands, -1), pair.spill.reshape(2, bands, -1)
-    mean = noise.mean[:, None]
-    score = np.empty(d.shape[1], np.float32)
-    # In 64 bits, because an edge far above the noise leaves a small difference of large terms; in
-    # pieces that the processor's cache holds, which costs no more than 32 bits did.
-    for start in range(0, len(score), _PIECE):
-        piece = slice(start, start + _PIECE)
-        z = whiten @ (d[:, piece] - mean)
-        u, v = whiten @ g[:, :, piece]
-        score[piece] = np.sqrt(_unexplained(z, u, v))
-    return Scores(score=score.reshape(difference.shape[1:]), signed=brighter(pair, noise))
+    bands = len(pair.before)
+    score, signed = (np.empty(pair.seen.shape, np.float32) for _ in range(2))
+    _change_vectors(
+        np.ascontiguousarray(pair.before, np.float32).reshape(bands, -1),
+        np.ascontiguousarray(pair.after, np.float32).reshape(bands, -1),
+        np.ascontiguousarray(pair.spill, np.float32).reshape(2, bands, -1),
+        np.ascontiguousarray(noise.mean, np.float64),
+        np.ascontiguousarray(noise.whitening),
+        noise.brightness,
+        score.reshape(-1),
+        signed.reshape(-1),
+    )
+    return Scores(score=score, signed=signed)
 
 
 def mean_difference(pair: Pair, noise: Noise) -> Scores:
@@ -92,17 +92,65 @@ def _nearest(
     return np.asarray(np.sqrt(least), np.float32)
 
 
-def _unexplained(
-    z: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """``zᵀ [I + u uᵀ + v vᵀ]⁻¹ z`` for columns of shape (bands, pixels).
+@compiled(
+    f"void({readonly('float32', 2)}, {readonly('float32', 2)}, {readonly('float32', 3)}, "
+    f"{readonly('float64', 1)}, {readonly('float64', 2)}, {readonly('float64', 1)}, "
+    "float32[::1], float32[::1])"
+)
+def _change_vectors(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    spill: NDArray[np.float32],
+    mean: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    brightness: NDArray[np.float64],
+    score: NDArray[np.float32],
+    signed: NDArray[np.float32],
+) -> None:
+    """``sqrt(zᵀ [I + u uᵀ + v vᵀ]⁻¹ z)`` by Woodbury's identity, and the brightening.
 
-    By Woodbury's identity, first for u, then for v: no matrix is inverted pixel by pixel.
+    z is the whitened change vector, u and v are the whitened spills; shapes (bands, pixels).
+    In 64 bits, because an edge far above the noise leaves a small difference of large terms; in
+    pieces that the processor's cache holds.  The whitening is lower triangular.
     """
-    zz, zu, zv, uu, uv, vv = (
-        np.einsum("bp,bp->p", a, b) for a, b in ((z, z), (z, u), (z, v), (u, u), (u, v), (v, v))
-    )
-    # Never below 1, but for rounding where u and v are long and parallel.
-    rest = np.maximum(1 + vv - uv * uv / (1 + uu), 1)
-    squared = zz - zu * zu / (1 + uu) - (zv - uv * zu / (1 + uu)) ** 2 / rest
-    return np.asarray(np.maximum(squared, 0))
+    bands, count = before.shape
+    d = np.empty((bands, _PIECE))
+    g, h = np.empty((bands, _PIECE)), np.empty((bands, _PIECE))
+    z, u, v, light = np.empty(_PIECE), np.empty(_PIECE), np.empty(_PIECE), np.empty(_PIECE)
+    zz, zu, zv = np.empty(_PIECE), np.empty(_PIECE), np.empty(_PIECE)
+    uu, uv, vv = np.empty(_PIECE), np.empty(_PIECE), np.empty(_PIECE)
+    for start in range(0, count, _PIECE):
+        size = min(_PIECE, count - start)
+        for sums in (zz, zu, zv, uu, uv, vv, light):
+            sums[:] = 0
+        for band in range(bands):
+            x, y = before[band, start : start + size], after[band, start : start + size]
+            across = spill[1, band, start : start + size]
+            down = spill[0, band, start : start + size]
+            for n in range(size):
+                d[band, n] = np.float64(y[n] - x[n]) - mean[band]
+                g[band, n], h[band, n] = down[n], across[n]
+                light[n] += brightness[band] * d[band, n]
+        for band in range(bands):
+            z[:], u[:], v[:] = 0, 0, 0
+            for k in range(band + 1):
+                w, dk, gk, hk = whitening[band, k], d[k], g[k], h[k]
+                for n in range(size):
+                    z[n] += w * dk[n]
+                    u[n] += w * gk[n]
+                    v[n] += w * hk[n]
+            for n in range(size):
+                zz[n] += z[n] * z[n]
+                zu[n] += z[n] * u[n]
+                zv[n] += z[n] * v[n]
+                uu[n] += u[n] * u[n]
+                uv[n] += u[n] * v[n]
+                vv[n] += v[n] * v[n]
+        for n in range(size):
+            share = 1 / (1 + uu[n])
+            # Never below 1, but for rounding where u and v are long and parallel.
+            rest = max(1 + vv[n] - uv[n] * uv[n] * share, 1.0)
+            left = zv[n] - uv[n] * zu[n] * share
+            squared = zz[n] - zu[n] * zu[n] * share - left * left / rest
+            score[start + n] = np.sqrt(max(squared, 0.0))
+            signed[start + n] = light[n]

@@ -161,10 +161,10 @@ def _residual(
     seen: Pair, place: tuple[slice, slice], radiometry: Radiometry, noise: Noise
 ) -> NDArray[np.float32]:
     at = (slice(None), *place)
-    after = seen.after[at]
+    mapped, slope = radiometry.apply_with_slope(seen.after[at])
     mean = noise.mean.astype(np.float32)[:, None, None]
-    difference = whitened(radiometry.apply(after) - seen.before[at] - mean, noise)
-    spill = whitened(seen.spill[(slice(None), *at)] * radiometry.slope(after), noise)
+    difference = whitened(mapped - seen.before[at] - mean, noise)
+    spill = whitened(seen.spill[(slice(None), *at)] * slope, noise)
     return in_expected(difference, spill)
 
 

@@ -13,11 +13,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from imagery.block_cache import BLOCKS
 from imagery.blocks import Window
 from imagery.env import handle
 from imagery.errors import InputError
 from imagery.mask import HUGE, in_collar, valid_pixels
 from imagery.raster import Raster
+from imagery.read._blocks import stored, unit
 from imagery.read._decode import decode
 from imagery.read._masks import usable
 from imagery.read._means import block_means
@@ -28,8 +30,8 @@ _CHUNK, _LARGE_CHUNK = 250_000, 2_000_000
 """Pixels of a band that a decimated read holds at a time: as many as stay in a processor's cache,
 and as many as keep down how often a block is decoded, where a row of blocks is decoded anew."""
 
-_CACHED = 14_000_000
-"""Bytes that GDAL's cache surely holds; the environment gives it 16 MB at the least."""
+_CACHED = 0.5
+"""Share of the cache of blocks that a row of them may take."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,12 @@ def read_window(scene: Scene, window: Window, *, bands: Sequence[int], decimate:
     else:
         data, valid = _decimated(scene, window, parts, factor=decimate)
     return Raster(data=data, valid=valid, geobox=_grid(scene.geobox, window, decimate))
+
+
+def in_tiles(scene: Scene, bands: Sequence[int]) -> bool:
+    """Whether all files of some of a scene's bands are stored in blocks less wide than they are."""
+    parts = _parts(scene, _bands_of(scene, bands))
+    return all(unit(part.dataset)[1] < part.dataset.width for part in parts)
 
 
 def _bands_of(scene: Scene, indexes: Sequence[int]) -> list[Band]:
@@ -224,7 +232,7 @@ def _direct(
     """Physical values of a window of a file, laid into ``values``, and where they are usable."""
     dataset, indexes = part.dataset, part.indexes
     corners = (inside.top, inside.left, inside.bottom, inside.right)
-    raw = decode(dataset, indexes, corners, name=part.name)
+    raw = stored(dataset, indexes, inside, name=part.name)
     seen = valid_pixels(raw, nodata=scene.nodata)
     if scene.alpha is not None:
         alpha = decode(dataset, [scene.alpha.index], corners, name=part.name)[0]
@@ -282,9 +290,9 @@ def _decimated(
 
 
 def _fits(parts: Sequence[_Part], window: Window) -> bool:
-    """Whether a row of the files' blocks stays in GDAL's cache until all of it has been read."""
+    """Whether a row of the files' blocks is kept until all of it has been read."""
     taken = 0
     for part in parts:
-        stored = sum(np.dtype(dtype).itemsize for dtype in part.dataset.dtypes)
-        taken += part.dataset.block_shapes[0][0] * window.width * part.factor * stored
-    return taken <= _CACHED
+        item = sum(np.dtype(dtype).itemsize for dtype in part.dataset.dtypes)
+        taken += unit(part.dataset)[0] * window.width * part.factor * item
+    return taken <= _CACHED * BLOCKS.limit

@@ -168,7 +168,7 @@ def test_drawn_edges_end_there(strength: float, error: float) -> None:
             seen=seen,
         )
         score = METHODS["cva"].score(pair, noise).score
-        kept = covered(score, after, score > 4.0)
+        kept = covered(score, after[:, score > 4.0], score > 4.0)
         found.append(24 - kept[12].sum() - 8 - place)
     (inward,) = _inward(np.array([strength]), threshold=4.0, error=np.array([error]), spread=SPREAD)
     assert np.mean(found) == pytest.approx(inward, abs=0.12)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagery.blocks import TILE, Window, spread_out, tiles_over
+from imagery.blocks import TILE, Window, spread_out, tiles_in_panels, tiles_over
 
 
 def window(top: int, left: int, height: int, width: int) -> Window:
@@ -90,3 +90,11 @@ def test_tiles_are_taken_evenly_with_both_ends() -> None:
     assert [tile.left for tile in spread_out(tiles, most=5)] == [0, 25, 50, 75, 100]
     assert spread_out(tiles, most=101) is tiles
     assert len(spread_out(tiles, most=64)) == 64
+
+
+@given(over=windows, size=st.integers(1, 9), panel=st.integers(1, 5))
+def test_property_panels_hold_the_same_tiles(over: Window, size: int, panel: int) -> None:
+    found = list(tiles_in_panels(over, size=size, panel=panel))
+    assert sorted(found) == sorted(tiles_over(over, size=size))
+    numbers = [tile.left // (size * panel) for tile in found]
+    assert numbers == sorted(numbers)

@@ -62,7 +62,9 @@ def test_gain_and_offset_are_recovered(bands: int, share: float) -> None:
     probe = np.array([[50.0, 300.0]] * bands, np.float32)
     expected = GAIN[:bands, None] * probe + OFFSET[:bands, None]
     np.testing.assert_allclose(found.apply(probe), expected, atol=1.5)
-    np.testing.assert_allclose(found.slope(probe), np.tile(GAIN[:bands, None], 2), rtol=0.01)
+    np.testing.assert_allclose(
+        found.apply_with_slope(probe)[1], np.tile(GAIN[:bands, None], 2), rtol=0.01
+    )
     assert min(found.correlation) > 0.99
     assert found.core_share == pytest.approx(1 - share, abs=0.1)
     # What is left is the noise that was added; changed pixels widen its median somewhat.
@@ -82,7 +84,7 @@ def test_none_leaves_values_alone() -> None:
     found = fit_none(sample(ground(), ground() * 2))
     values = np.array([[-5.0], [0.25], [7e4]], np.float32)
     np.testing.assert_array_equal(found.apply(values), values)
-    np.testing.assert_array_equal(found.slope(values), np.ones_like(values))
+    np.testing.assert_array_equal(found.apply_with_slope(values)[1], np.ones_like(values))
 
 
 def stretched(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,7 +132,7 @@ def test_every_method_rises(method: str) -> None:
     mapped = found.apply(probe)
     assert np.isfinite(mapped).all()
     assert (np.diff(mapped, axis=1) >= 0).all()
-    slope = found.slope(probe)
+    slope = found.apply_with_slope(probe)[1]
     assert (slope >= 0).all()
     # The slope is that of the map.
     steps = np.diff(mapped, axis=1) / np.diff(probe, axis=1)
@@ -155,7 +157,7 @@ def test_constant_bands_are_answered(
 ) -> None:
     found = METHODS[method](sample(before, after))
     probe = np.tile(np.array([-10.0, 4.0, 9.0, 5e4], np.float32), (len(before), 1))
-    for values in (found.apply(probe), found.slope(probe)):
+    for values in (found.apply(probe), found.apply_with_slope(probe)[1]):
         assert np.isfinite(values).all()
     assert len(found.residual) == len(found.correlation) == len(before)
 
@@ -184,7 +186,7 @@ def test_pieces_go_on_beyond_the_outer_knots() -> None:
     )
     values = np.array([[[-5.0, 5.0], [15.0, 30.0]]], np.float32)
     np.testing.assert_allclose(found.apply(values), [[[-5, 5], [25, 70]]])
-    np.testing.assert_allclose(found.slope(values), [[[1, 1], [3, 3]]])
+    np.testing.assert_allclose(found.apply_with_slope(values)[1], [[[1, 1], [3, 3]]])
 
 
 @pytest.mark.parametrize(

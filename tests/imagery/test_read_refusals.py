@@ -9,6 +9,7 @@ import rasterio
 from affine import Affine
 from reading import UTM, WriteTif, crs_code, noise, opened, refused
 
+from imagery.block_cache import BLOCKS
 from imagery.blocks import Window
 from imagery.env import open_raster
 from imagery.errors import MissingInputError, UsageError
@@ -188,10 +189,11 @@ def test_contradicting_options(write_tif: WriteTif, read: dict[str, Any], option
 # The environment.
 
 
-def test_the_block_cache_is_in_bytes() -> None:
+def test_the_caches_of_blocks_are_in_bytes() -> None:
     from rasterio._env import get_gdal_config
 
-    assert get_gdal_config("GDAL_CACHEMAX") == 125 * 2**20
+    assert get_gdal_config("GDAL_CACHEMAX") == 62 * 2**20
+    assert BLOCKS.limit == 250 * 2**20
 
 
 def test_a_name_with_a_scheme_is_a_file(

@@ -26,6 +26,7 @@ def labelled(
     threshold: float = 0.5,
     least: int = 1,
     corner: tuple[int, int] = (0, 0),
+    turn: int | None = None,
 ) -> LabelledMap:
     """The regions of a whole map, handed over in tiles of a size."""
     rows, cols = score.shape
@@ -36,7 +37,10 @@ def labelled(
     around = beside(~seen)
 
     def tiles() -> Iterator[ScoredTile]:
-        for tile in tiles_over(window, size=size):
+        order = list(tiles_over(window, size=size))
+        if turn is not None:
+            np.random.default_rng(turn).shuffle(order)  # type: ignore[arg-type]
+        for tile in order:
             at = tile.within(window)
             yield ScoredTile(
                 window=tile,
@@ -127,6 +131,17 @@ def test_property_the_cut_into_tiles_decides_nothing(
     np.testing.assert_array_equal(one.regions.at_edge, two.regions.at_edge)
     np.testing.assert_array_equal(one.regions.pixels, two.regions.pixels)
     np.testing.assert_allclose(one.regions.score_mean, two.regions.score_mean, rtol=1e-12)
+
+
+@settings(deadline=None, max_examples=25)
+@given(image=maps, size=st.integers(2, 15), turn=st.integers(0, 99))
+def test_property_the_order_of_the_tiles_decides_nothing(
+    image: dict[str, Any], size: int, turn: int
+) -> None:
+    one, two = labelled(**image, size=size), labelled(**image, size=size, turn=turn)
+    np.testing.assert_array_equal(one.labels, two.labels)
+    for name in ("pixels", "peak", "strength", "score_mean", "signed_mean", "at_edge"):
+        np.testing.assert_array_equal(getattr(one.regions, name), getattr(two.regions, name))
 
 
 def drawn(*lines: str) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ campaign: $(TOOLS)
 	$(BIN)/python benchmarks/campaign_alignment.py --readme
 
 COMPILE := uv pip compile --universal --python-version 3.11 --no-annotate --no-header --group build
-EVERYTHING := --extra test --extra clouds --extra timezones
+EVERYTHING := --extra test --extra clouds --extra cluster --extra timezones
 
 lock:
 	$(COMPILE) --generate-hashes -o constraints.txt pyproject.toml

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aoi.case import (
     RECORD,
+    STEPS,
     case_record,
     new_case,
     read_record,
@@ -22,21 +22,23 @@ from aoi.case import (
     write_record,
 )
 from aoi.case.decision import quiet_files
-from aoi.changes import describe, polygonize, write_geojson, write_gpkg
+from aoi.inputs import decisive, every_file, recorded
 from aoi.options import AreaOptions, ProductOptions
 from aoi.places import Area, area_from_overlap, check_against, drawn_seams, load_area
 from aoi.places.left_out import drawn_masks
 from aoi.report.alignment import check_reason
-from imagery.aligned import write_aligned
-from imagery.bands import BandPairs
 from imagery.blockwise import Progress, engine
-from imagery.coregister import Alignment
-from imagery.detect import ChangeMap, detect
 from imagery.errors import AlignmentError, UsageError
-from imagery.grid import Plan
 from imagery.options import DetectOptions, EngineOptions
 from imagery.record import Caution, sha256_of
 from imagery.scene import InputFile, Role, Scene
+from imagery.stamp import check_unchanged, unchanged
+
+if TYPE_CHECKING:
+    from imagery.bands import BandPairs
+    from imagery.coregister import Alignment
+    from imagery.detect import ChangeMap
+    from imagery.grid import Plan
 
 
 def detect_case(
@@ -85,13 +87,24 @@ def detect_case(
     check_reason(options.coregister.accept_alignment)
     if diagnosis is not None:
         _check_diagnosis(diagnosis, out, (before, after))
-    with new_case(out, overwrite=products.overwrite) as case:
-        named = _named_area(area_options, options)
+    files = every_file(before, after, area_options, options)
+    with new_case(out, overwrite=products.overwrite) as case, unchanged(files):
+        named = named_area(area_options, options)
         seams = drawn_seams(options.coregister, options.read)
         left_out = drawn_masks(options)
         quiet = quiet_files(options.decision, left_out)
+        told = recorded(named.file if named else None, area_options, options, products)
         rasters = case / "rasters"
         rasters.mkdir()
+        if progress is not None:
+            progress(Progress("read", 0, 1))
+        # Its libraries take a second to load: slips above are told, and a bar stands, before that.
+        from imagery.detect import detect
+        from imagery.kept import Keeping
+
+        decided_by = decisive(
+            told, options, area=named, seams=seams, left_out=left_out, quiet=quiet
+        )
         with _told_why(diagnosis):
             found = detect(
                 before,
@@ -104,32 +117,32 @@ def detect_case(
                 engine_options=engine_options,
                 progress=progress,
                 examine=partial(_examine, case, diagnosis),
+                keeping=Keeping(folder=case.with_name(STEPS), decisive=decided_by),
             )
         if products.keep_aligned:
             _keep_aligned(found, rasters, engine_options, progress)
         else:
-            # What was put on the ground has been read for the last time.
-            for scene in found.scenes.values():
-                if scene.called is not None:
-                    scene.path.unlink()
+            _drop_orthos(found)
+        _keep_context(case, found.plan)
         area = named or area_from_overlap(found.plan.geobox, found.plan.result)
         if area_options.area_name:
             area = replace(area, name=area_options.area_name)
-        run = {"start": start, "end": dt.datetime.now(dt.UTC), "workers": engine_options.workers}
-        return _write(
+        record = _write(
             case,
             found,
             area,
-            area_options=area_options,
             options=options,
+            told=told,
             products=products,
             quiet=quiet,
-            run=run,
+            run={"start": start, "end": dt.datetime.now(dt.UTC), "workers": engine_options.workers},
         )
+        check_unchanged(found.inputs)
+        return record
 
 
-def _named_area(area_options: AreaOptions, options: DetectOptions) -> Area | None:
-    """The area that the user names, before a long look at two large files."""
+def named_area(area_options: AreaOptions, options: DetectOptions) -> Area | None:
+    """The area that the user names, before a long look at two large files; None without one."""
     if area_options.aoi is None:
         return None
     return load_area(
@@ -165,12 +178,14 @@ def _write(
     found: ChangeMap,
     area: Area,
     *,
-    area_options: AreaOptions,
     options: DetectOptions,
+    told: dict[str, Any],
     products: ProductOptions,
     quiet: dict[str, Any],
     run: dict[str, Any],
 ) -> dict[str, Any]:
+    from aoi.changes import describe, polygonize, write_geojson, write_gpkg
+
     outlines = polygonize(found.rasters["change"])
     changes = describe(outlines, found, area, site_gap_m=products.site_gap)
     write_gpkg(changes, case / "changes.gpkg")
@@ -180,7 +195,7 @@ def _write(
         found,
         area,
         changes,
-        options=_recorded(area, area_options, options, products),
+        options=told,
         grid_file=_grid_file(found, options),
         quiet=quiet,
         cautions=found.cautions + _same_file_cautions(found) + _credit_cautions(found),
@@ -189,7 +204,9 @@ def _write(
     )
     write_record(record, case / RECORD)
     _draw(case)
-    write_manifest(case)
+    # The rasters, which are large, were hashed for the record.
+    hashed = {output["path"]: output["sha256"] for output in record["result"]["outputs"]}
+    write_manifest(case, known=hashed)
     return record
 
 
@@ -244,6 +261,12 @@ def _examine(
         keep_ties(case, plan=plan, scenes=scenes, bands=bands, alignment=alignment)
 
 
+def _keep_context(case: Path, plan: Plan) -> None:
+    from aoi.alignment.stored import keep_context
+
+    keep_context(case, plan)
+
+
 @contextmanager
 def _told_why(diagnosis: Path | None) -> Iterator[None]:
     """A refused alignment says where it is shown why, or how to have that shown."""
@@ -266,6 +289,8 @@ def _keep_aligned(
     options: EngineOptions,
     progress: Callable[[Progress], None] | None,
 ) -> None:
+    from imagery.aligned import write_aligned
+
     with engine(options) as executor:
         write_aligned(
             found.plan,
@@ -278,49 +303,11 @@ def _keep_aligned(
         )
 
 
-def _recorded(
-    area: Area, area_options: AreaOptions, options: DetectOptions, products: ProductOptions
-) -> dict[str, Any]:
-    """The options that decided the result.
-
-    A file stands there by its name, beside its hash elsewhere in the record: no folder does.
-    """
-    grid = asdict(options.grid) | {"grid": Path(options.grid.grid).name}
-    ties, nodata = options.coregister.ties, options.read.nodata
-    seams = options.coregister.seams
-    by_hand = asdict(options.coregister) | {
-        "ties": ties and Path(ties).name,
-        "seams": seams and Path(seams).name,
-    }
-    # JSON has no NaN, and null means that no value was given.
-    unusual = nodata is not None and not math.isfinite(nodata)
-    dem = options.read.dem
-    read = asdict(options.read) | {
-        "nodata": str(nodata) if unusual else nodata,
-        "dem": dem and Path(dem).name,
-    }
-    return {
-        "area": asdict(area_options) | {"aoi": area.file.name if area.file else area_options.aoi},
-        "detect": asdict(options)
-        | {"grid": grid, "read": read, "coregister": by_hand}
-        | {"decision": options.decision.named()}
-        | _named_masks(options),
-        "products": {k: v for k, v in asdict(products).items() if k != "overwrite"},
-    }
-
-
-def _named_masks(options: DetectOptions) -> dict[str, Any]:
-    """The options of which a mask is one, each file by its name."""
-    masks = options.masks
-    both = {
-        "mask": masks.mask and Path(masks.mask).name,
-        "ignore": masks.ignore and Path(masks.ignore).name,
-    }
-    scenes = {
-        role: asdict(scene) | {"mask": scene.mask and Path(scene.mask).name}
-        for role, scene in (("before", options.before), ("after", options.after))
-    }
-    return {"masks": asdict(masks) | both, **scenes}
+def _drop_orthos(found: ChangeMap) -> None:
+    """Remove what was put on the ground, which has been read for the last time."""
+    for scene in found.scenes.values():
+        if scene.called is not None:
+            scene.path.unlink()
 
 
 def _grid_file(found: ChangeMap, options: DetectOptions) -> InputFile | None:

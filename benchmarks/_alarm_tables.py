@@ -31,6 +31,7 @@ def report(runs: Sequence[Run], *, seed: int, seconds: float) -> str:
         ("objects", beside_otsu, OTSU),
         ("vehicles", vehicles, VEHICLES),
         ("sabotage", sabotage, SABOTAGE),
+        ("city", cities, CITY),
         ("speed", speed, SPEED),
     )
     for part, table, words in tables:
@@ -65,6 +66,11 @@ VEHICLES = (
 SABOTAGE = (
     "**Sabotage.** The pair differs from what the decoys know. Warned: by a caution about decoys, "
     "alignment or clouds. Silent: more than twice the alarms expected, without any."
+)
+CITY = (
+    "**A bare square among leaning roofs.** Pairs of a simulated city, the decoys two other pairs "
+    "of it on which nothing happened: seen from other sides, with other vehicles. Alarms where "
+    "nothing happened, and what is told of an event on the square."
 )
 SPEED = "**What an ask costs**, one thread."
 
@@ -192,6 +198,29 @@ def sabotage(runs: list[Run]) -> str:
                 pooled(good),
                 above_twice(good),
                 silent,
+            )
+        )
+    return markdown(head, rows)
+
+
+def cities(runs: list[Run]) -> str:
+    head = ("pair", "asked", "refused", "km²", "alarms", "expected", "realised / asked", "found",
+            "calibrated")  # fmt: skip
+    rows = []
+    for (scene, asked), own in _grouped(runs, lambda r: (r.scene, r.asked)):
+        good = [r for r in own if not r.refused]
+        event = any(r.planted for r in own)
+        rows.append(
+            (
+                scene,
+                asked,
+                f"{len(own) - len(good)} of {len(own)}",
+                f"{sum(r.km2 for r in good):.3g}",
+                "–" if event else sum(r.false for r in good),
+                f"{sum(r.expected for r in good):.3g}",
+                "–" if event else pooled(good),
+                found_of(good) if event else "–",
+                sum(r.calibration == "calibrated" for r in good),
             )
         )
     return markdown(head, rows)

@@ -1,12 +1,15 @@
 """Pairs whose displacement is known everywhere, from real imagery.
 
     python benchmarks/_pairs.py --scenario full --size 4096 --seed 7 --out FOLDER [--base FILE...]
+                                [--bands 4] [--compress deflate]
 
 The ground is sampled twice as finely as the pair.  Where a base image is smaller than that, the
 ground is quilted from random crops: real texture, an invented layout.  The before image is every
 second pixel of the blurred ground, without interpolation; the after image is the cubic spline
-through the blurred ground at the displaced places.  Everything is made in strips of rows over a
-file on disk, so that memory doesn't grow with the size.
+through the blurred ground at the displaced places.  A fourth band, near infrared, is invented from
+the colours.  ``truth.tif`` tells what changed: 0 no, 1 yes, 255 not seen in both.  Everything is
+made in strips of rows over a file on disk, which takes 12 bytes a pixel of the pair while it is
+made, so that memory doesn't grow with the size.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import numpy as np
 import rasterio
 from _displacement import Displacement, random_waves
 from _places import picture, simulated_places
+from _quilt import quilted
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy import ndimage
@@ -35,7 +39,11 @@ PSF = 1.0
 """Deviation of the blur in pixels of the ground: half a pixel of the pair."""
 
 STRIP = 256
-TILE, SEAM = 1100, 64
+COARSE = 16
+"""Pixels over which the displacement is taken as one where the truth is drawn: it varies by less
+than a third of a pixel over them."""
+
+NAMES = ("red", "green", "blue", "nir")
 SHARE_CHANGED = 0.015
 
 
@@ -67,9 +75,9 @@ SCENARIOS: dict[str, Scenario] = {
     "far": replace(_TURNED, move=(-59.7, 80.3)),
 }
 
-_GAIN = np.array([1.12, 0.95, 1.05])
-_OFFSET = np.array([60.0, -30.0, 20.0])
-_HAZE = 2600 * np.array([1.0, 1.1, 1.25])
+_GAIN = np.array([1.12, 0.95, 1.05, 0.9])
+_OFFSET = np.array([60.0, -30.0, 20.0, 40.0])
+_HAZE = 2600 * np.array([1.0, 1.1, 1.25, 0.8])
 _MATERIALS = np.array(
     [[222, 216, 208], [58, 60, 64], [196, 158, 112], [28, 48, 66], [66, 112, 48], [176, 78, 58]],
     float,
@@ -88,7 +96,11 @@ class Truth:
 
     def valid(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether what a before pixel shows has data in both images."""
-        row, col = np.stack([rows, cols]) + self.displacement.of_before(rows, cols)
+        return self.seen(rows, cols, self.displacement.of_before(rows, cols))
+
+    def seen(self, rows: Any, cols: Any, move: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """The same, of pixels whose displacement is known."""
+        row, col = rows + move[0], cols + move[1]
         last = self.size - 2
         seen = (row >= 1) & (row <= last) & (col >= 1) & (col <= last)
         if self.collars:
@@ -140,9 +152,16 @@ class Ground(NamedTuple):
 
 
 def write_pair(
-    folder: Path, *, scenario: str, size: int, seed: int, base: Sequence[Path] = ()
+    folder: Path,
+    *,
+    scenario: str,
+    size: int,
+    seed: int,
+    base: Sequence[Path] = (),
+    bands: int = 3,
+    compress: str | None = None,
 ) -> Truth:
-    """Write ``before.tif``, ``after.tif`` (uint16, three bands, nodata 0) and ``truth.json``."""
+    """Write ``before.tif``, ``after.tif`` (uint16, nodata 0), ``truth.tif`` and ``truth.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     kind = SCENARIOS[scenario]
     rng = np.random.default_rng([seed, size])
@@ -168,52 +187,16 @@ def write_pair(
         patches = planted(size, margin, pixels, rng) if kind.changes else []
         ground = Ground(pixels, margin, patches)
         for role in ("before", "after"):
-            _write(folder / f"{role}.tif", size, strips(role, truth, kind, ground))
-        del pixels, ground
+            parts = strips(role, truth, kind, ground, bands=bands)
+            _write(folder / f"{role}.tif", size, parts, bands=bands, compress=compress)
+        _write_truth(folder / "truth.tif", size, changed_strips(truth, ground))
+        del pixels, ground, parts
     truth.write(folder)
     return truth
 
 
 def simulated_base(folder: Path) -> list[Path]:
     return [place.files[0] for place in simulated_places(folder)]
-
-
-def quilted(
-    base: Sequence[NDArray[np.float32]], side: int, rng: np.random.Generator, path: Path
-) -> NDArray[np.uint8]:
-    """A ground of ``side`` px on disk: one crop where an image is as large, else many."""
-    canvas = np.memmap(path, np.uint8, "w+", shape=(3, side, side))
-    whole = [image for image in base if min(image.shape[1:]) >= side]
-    if whole:
-        canvas[:] = whole[0][:, :side, :side]
-        return canvas
-    for top in range(0, side, TILE - SEAM):
-        for left in range(0, side, TILE - SEAM):
-            height, width = min(TILE, side - top), min(TILE, side - left)
-            piece = _piece(base, rng)[:, :height, :width]
-            weight = _feather(height, inner=top > 0)[:, None] * _feather(width, inner=left > 0)
-            place = np.s_[:, top : top + height, left : left + width]
-            canvas[place] = piece * weight + canvas[place] * (1 - weight)
-    return canvas
-
-
-def _piece(base: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A random crop, turned and mirrored by chance."""
-    image = base[rng.integers(len(base))]
-    side = min(TILE, *image.shape[1:])
-    top, left = (int(rng.integers(length - side + 1)) for length in image.shape[1:])
-    piece = np.rot90(image[:, top : top + side, left : left + side], int(rng.integers(4)), (1, 2))
-    piece = piece[:, ::-1] if rng.random() < 0.5 else piece
-    missing = TILE - side
-    return np.pad(piece, ((0, 0), (0, missing), (0, missing)), mode="symmetric")
-
-
-def _feather(length: int, *, inner: bool) -> NDArray[np.float32]:
-    weights = np.ones(length, np.float32)
-    if inner:
-        seam = min(SEAM, length)
-        weights[:seam] = (np.arange(seam) + 0.5) / SEAM
-    return weights
 
 
 def planted(
@@ -266,7 +249,7 @@ def _outline(radius: float, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def strips(
-    role: str, truth: Truth, kind: Scenario, ground: Ground
+    role: str, truth: Truth, kind: Scenario, ground: Ground, *, bands: int = 3
 ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
     """An image of the pair, strip by strip: its first row and its pixels."""
     size, margin = truth.size, ground.margin
@@ -278,8 +261,10 @@ def strips(
         top, bottom = math.floor(at[0].min()) - 16, math.ceil(at[0].max()) + 17
         shown = np.array(ground.pixels[:, top:bottom], dtype=np.float32)
         paint(shown, top, [patch for patch in ground.patches if patch.when == role])
+        if bands == 4:
+            shown = np.concatenate([shown, near_infrared(shown)[None]])
         rng = np.random.default_rng([truth.seed, role == "after", first])
-        strip = np.empty((3, len(rows), size), np.uint16)
+        strip = np.empty((bands, len(rows), size), np.uint16)
         for band, values in enumerate(shown):
             blurred = ndimage.gaussian_filter(values, PSF, truncate=5, mode="reflect")
             if role == "before":
@@ -296,6 +281,32 @@ def strips(
         if kind.collars:
             empty = (no_before if role == "before" else no_after)(size, rows, cols)
             strip[:, empty] = 0
+        yield first, strip
+
+
+def near_infrared(shown: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What plants would look like: bright where green outweighs red and blue."""
+    red, green, blue = shown
+    return np.clip(70 + 0.5 * green + 2 * (green - (red + blue) / 2), 1, 255)
+
+
+def changed_strips(truth: Truth, ground: Ground) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """What changed, on the before image's pixels: 0 no, 1 yes, 255 not seen in both."""
+    size = truth.size
+    outlines = [(patch.outline - ground.margin) / 2 for patch in ground.patches]
+    cols = np.arange(size)[None, :]
+    for first in range(0, size, STRIP):
+        rows = np.arange(first, min(first + STRIP, size))[:, None]
+        coarse = truth.displacement.of_before(
+            rows[::COARSE] + COARSE / 2, cols[:, ::COARSE] + COARSE / 2
+        )
+        move = coarse.repeat(COARSE, 1).repeat(COARSE, 2)[:, : len(rows), :size]
+        strip = np.zeros((1, len(rows), size), np.uint8)
+        for outline in outlines:
+            if outline[:, 0].max() >= first and outline[:, 0].min() < first + len(rows):
+                row, col = polygon(outline[:, 0] - first, outline[:, 1], strip.shape[1:])
+                strip[0, row, col] = 1
+        strip[0, ~truth.seen(rows, cols, move)] = 255
         yield first, strip
 
 
@@ -327,14 +338,41 @@ def paint(shown: NDArray[np.float32], top: int, patches: Sequence[Patch]) -> Non
         shown[:, row[inside], col[inside]] = values[:, inside]
 
 
-def _write(path: Path, size: int, parts: Iterator[tuple[int, NDArray[np.uint16]]]) -> None:
-    with rasterio.open(
-        path, "w", driver="GTiff", width=size, height=size, count=3, dtype="uint16", nodata=0,
-        crs="EPSG:32633", transform=from_origin(300_000, 5_200_000, PIXEL, PIXEL),
-        tiled=True, blockxsize=256, blockysize=256, BIGTIFF="IF_SAFER",
+def _write(
+    path: Path,
+    size: int,
+    parts: Iterator[tuple[int, NDArray[np.uint16]]],
+    *,
+    bands: int,
+    compress: str | None,
+) -> None:
+    layout: dict[str, Any] = {"blockxsize": 256, "blockysize": 256}
+    if compress:
+        layout = {
+            "blockxsize": 512, "blockysize": 512, "compress": compress, "num_threads": "all_cpus",
+        }  # fmt: skip
+    with _created(path, size, count=bands, dtype="uint16", nodata=0, **layout) as dataset:
+        if bands == len(NAMES):
+            dataset.descriptions = NAMES
+        for first, strip in parts:
+            dataset.write(strip, window=((first, first + strip.shape[1]), (0, size)))
+
+
+def _write_truth(path: Path, size: int, parts: Iterator[tuple[int, NDArray[np.uint8]]]) -> None:
+    with _created(
+        path, size, count=1, dtype="uint8", nodata=255, blockxsize=256, blockysize=256,
+        compress="deflate",
     ) as dataset:  # fmt: skip
         for first, strip in parts:
             dataset.write(strip, window=((first, first + strip.shape[1]), (0, size)))
+
+
+def _created(path: Path, size: int, **profile: Any) -> Any:
+    return rasterio.open(
+        path, "w", driver="GTiff", width=size, height=size, crs="EPSG:32633",
+        transform=from_origin(300_000, 5_200_000, PIXEL, PIXEL), tiled=True, BIGTIFF="IF_SAFER",
+        **profile,
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -344,16 +382,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--base", type=Path, nargs="+", default=[], metavar="FILE")
+    parser.add_argument("--bands", type=int, choices=(3, 4), default=3)
+    parser.add_argument("--compress", metavar="NAME", help="GDAL's name of a compression")
     options = parser.parse_args()
     if not options.base:
         print("no --base: the ground is a simulated town", file=sys.stderr)
-    write_pair(
-        options.out,
-        scenario=options.scenario,
-        size=options.size,
-        seed=options.seed,
-        base=options.base,
-    )
+    # A row of blocks is enough: by default GDAL would keep a twentieth of the machine's memory.
+    with rasterio.Env(GDAL_CACHEMAX=256 * 2**20):
+        write_pair(
+            options.out,
+            scenario=options.scenario,
+            size=options.size,
+            seed=options.seed,
+            base=options.base,
+            bands=options.bands,
+            compress=options.compress,
+        )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ are simulated alone.  ``--readme`` puts the tables between their markers in docs
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -30,10 +31,11 @@ from aoi.changes.interval import Outlining, area_interval
 from imagery import difference, normalise
 from imagery.blocks import Window
 from imagery.empirical_null import a_contrario, fit_null
+from imagery.measure import Measure
 from imagery.options import ThresholdOptions
-from imagery.regions import Regions, ScoredTile, keep_regions, label_regions
+from imagery.regions import Regions, ScoredTile, keep_regions, label_regions, regions_in
 from imagery.sampling import Pair, Sample, gradients
-from imagery.scoring import DEFAULT_MIN_PIXELS, Measure
+from imagery.scoring import DEFAULT_MIN_PIXELS
 from imagery.shift_error import ShiftError
 from imagery.strength import strength_of
 from imagery.threshold import find_threshold
@@ -209,10 +211,11 @@ def changes(trial: Trial, *, error: float, rule: str) -> tuple[Regions, NDArray[
         beside_unseen=~seen,
         inside=seen,
     )
-    labels = np.zeros(seen.shape, np.uint32)
-    found = label_regions([tile], window=window, least_pixels=DEFAULT_MIN_PIXELS, labels=labels)
+    parts = [regions_in(tile, window=window)]
+    found = label_regions(parts, window=window, least_pixels=DEFAULT_MIN_PIXELS, spool=io.BytesIO())
     high = a_contrario(fit_null(singles), pixels=seen.size) if rule == "auto" else 0.0
-    return keep_regions(found, found.regions.strength >= high), labels, cut
+    keep_regions(found, found.regions.strength >= high)
+    return found.regions, found.labels(window), cut
 
 
 def _thinned(values: Image) -> Image:

@@ -19,20 +19,25 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from _alarm_tables import report
 from _decided import Held, Run, held_against, mapped, run_of
 from _places import simulated_places
+from _quiet_city import AREA_KM2, EVENT, SQUARE, numbered, write_quiet
 from _quiet_real import real_runs, tasks_of
 from _scenery import GROUNDS, USUAL, Look, ground_of, scattered, truth_of, write_scene
 from _tables import publish
+from odc.geo.geobox import GeoBox
 
 from imagery.errors import TwopassError
 from imagery.options import DecisionOptions, DetectOptions, ThresholdOptions
+from imagery.simulate import parade_ground
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +67,9 @@ SABOTAGE_RATE, SABOTAGE_SIZE, QUIET_PAIRS = "20/km2", 768, 3
 VEHICLE_PX, VEHICLE_CONTRAST, VEHICLES = (6.0, 12.0), 0.15, 50
 VEHICLE_RATE, VEHICLE_SIZE, VEHICLE_PIXEL = "1/km2", 1024, 0.5
 VEHICLE_NOISES = (1.0, 2.0)
+
+CITIES, CITY_SIZE, CITY_RATE, CITY_QUIET = 3, 1200, "10/km2", 2
+"""Cities, their sides, px of 0.5 m, and quiet pairs that each is decided on with."""
 
 Task = tuple[str, int]
 
@@ -108,12 +116,13 @@ def tasks(only: Sequence[str], *, quick: bool) -> list[Task]:
         "sabotage": len(SABOTAGED),
         "objects": len(GROUNDS),
         "real": len(tasks_of(data)) if data else 0,
+        "city": CITIES,
         "speed": 2,
     }
     # Those of coarse pixels are short.
     numbers = {part: [1] if quick else list(range(count)) for part, count in counts.items()}
     if quick:
-        numbers |= {"vehicles": [], "sabotage": [], "real": [], "speed": []}
+        numbers |= {"city": [], "vehicles": [], "sabotage": [], "real": [], "speed": []}
     return [(part, number) for part in PARTS if part in only for number in numbers[part]]
 
 
@@ -275,6 +284,49 @@ def sabotage(number: int, rng: np.random.Generator, work: Path) -> list[Run]:
     return found
 
 
+def city(number: int, rng: np.random.Generator, work: Path) -> list[Run]:
+    """A bare square among leaning roofs: another quiet pair, and one with an event."""
+    seed = int(rng.integers(1 << 30))
+    pairs = [
+        write_quiet(work / f"quiet{n}", seed=seed, pair=n, size=CITY_SIZE)
+        for n in range(CITY_QUIET + 1)
+    ]
+    event = parade_ground(work / "event", seed=seed, size=CITY_SIZE)
+    with rasterio.open(event.before) as dataset:
+        geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
+    options = DetectOptions(
+        decision=DecisionOptions(
+            max_false_alarms=CITY_RATE,
+            quiet_pair=tuple((str(b), str(a)) for b, a in pairs[:CITY_QUIET]),
+        )
+    )
+    # Of a region on the square most lies there; what is told of the event is looked for alone.
+    see = held_against(numbered((SQUARE,), geobox), share=0.5)
+    told = partial(run_of, part="city", asked=CITY_RATE)
+    quiet = mapped(pairs[-1], options=options, work=work, see=see)
+    found = [told(quiet, scene="quiet")]
+    if not isinstance(quiet, TwopassError):
+        _, held, _ = quiet
+        rate, on = float(CITY_RATE.removesuffix("/km2")), int(held.true.sum())
+        rest = held.km2 - AREA_KM2
+        whole = found.pop()
+        found += [
+            replace(whole, scene=scene, false=false, km2=km2, expected=rate * km2)
+            for scene, false, km2 in (
+                ("nothing happened, on the square", on, AREA_KM2),
+                ("nothing happened, around it", len(held.true) - on, rest),
+            )
+        ]
+    answer = mapped(
+        (event.before, event.after),
+        options=options,
+        work=work,
+        see=held_against(numbered(EVENT, geobox), share=0.0),
+        extent=lambda before, after: SQUARE,
+    )
+    return [*found, told(answer, scene="two walled rectangles", planted=len(EVENT))]
+
+
 def speed(number: int, rng: np.random.Generator, work: Path) -> list[Run]:
     """The same scene with and without a rate, in turns."""
     pixel = (FINE, COARSE)[number]
@@ -306,6 +358,7 @@ PARTS = {
     "sabotage": sabotage,
     "real": real,
     "objects": objects,
+    "city": city,
     "speed": speed,
 }
 

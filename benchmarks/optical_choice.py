@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imagery import difference, normalise
+from imagery.measure import normalised
 from imagery.options import DifferenceOptions
 from imagery.sampling import Pair, Sample, gradients
-from imagery.scoring import normalised
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDE, MARGIN, CLASSES = 256, 12, 9

@@ -13,7 +13,8 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from imagery.blocks import Window
-from imagery.env import close_handles, raster_environment
+from imagery.cluster import ClusterExecutor, cluster_executor
+from imagery.env import raster_environment
 from imagery.options import EngineOptions
 from imagery.record import Caution
 
@@ -34,24 +35,35 @@ class Progress:
     cautions: tuple[Caution, ...] = ()
     """What should be known before the run goes on."""
 
+    note: str = ""
+    """A line for people, which warns of nothing."""
+
 
 @contextmanager
 def engine(options: EngineOptions) -> Iterator[Executor]:
-    """Threads and GDAL's environment for a run; handles are closed at its end.
+    """Threads, or a cluster, and GDAL's environment for a run; handles are closed at its end.
 
     The memory and the workers decide how many tiles are at work at a time, never a number.
     """
-    workers = options.workers or os.cpu_count() or 1
-    workers = max(1, min(workers, options.memory // _TASK_MB))
     # One thread inside a task: several would fight over the processors (measured: seven times
     # slower), and sums would depend on their number.
-    with raster_environment(memory_mb=options.memory), threadpool_limits(limits=1):
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="twopass")
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            close_handles()
+    with (
+        raster_environment(memory_mb=options.memory),
+        threadpool_limits(limits=1),
+        _threads(options) if options.cluster is None else cluster_executor(options) as pool,
+    ):
+        yield pool
+
+
+@contextmanager
+def _threads(options: EngineOptions) -> Iterator[Executor]:
+    workers = options.workers or os.cpu_count() or 1
+    workers = max(1, min(workers, options.memory // _TASK_MB))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="twopass")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def map_tiles(
@@ -73,19 +85,20 @@ def map_tiles(
     executor
         Any ``concurrent.futures`` executor.
     in_flight
-        How many tiles may be at work or waiting to be taken; two for each processor by default.
+        How many tiles may be at work or waiting to be taken; by default two for each processor, or
+        as many as a cluster asks for.
 
     Raises
     ------
     Exception
         The first error of ``function``, after the tiles still waiting were cancelled.
     """
-    limit = in_flight or 2 * (os.cpu_count() or 1)
     pending: deque[tuple[Window, Future[T]]] = deque()
     try:
         for tile in tiles:
             pending.append((tile, executor.submit(function, tile)))
-            if len(pending) >= limit:
+            # A cluster may grow while it works.
+            if len(pending) >= (in_flight or _wanted(executor)):
                 done, future = pending.popleft()
                 yield done, future.result()
         while pending:
@@ -94,3 +107,9 @@ def map_tiles(
     finally:
         for _, future in pending:
             future.cancel()
+
+
+def _wanted(executor: Executor) -> int:
+    if isinstance(executor, ClusterExecutor):
+        return executor.in_flight
+    return 2 * (os.cpu_count() or 1)

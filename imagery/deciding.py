@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imagery.blocks import spread_out, tiles_over
 from imagery.decision import Ask, Decision, a_contrario, decide, fit_null, parse_ask
@@ -17,6 +16,8 @@ from imagery.fitted import FittedPair
 from imagery.injected import Missed, completeness
 from imagery.observed import Observed
 from imagery.options import DetectOptions
+from imagery.regions import Regions
+from imagery.roughness import Cells
 from imagery.scoring import Decide
 
 _INJECTED_TILES = 6
@@ -57,25 +58,34 @@ def decider(fitted: FittedPair, how: Quiet) -> Decide:
     """
     plan, measure = fitted.plan, fitted.measure
     ask = ask_of(how.options)
-    singles = measure.singles(fitted.sample)
+    null = fit_null(measure.singles(fitted.sample))
     pixel_km2 = fitted.pixel_km2
     around = plan.display.height * plan.display.width * pixel_km2
     area_km2 = around if fitted.area is None else fitted.area.area_m2 / 1e6
-    high = a_contrario(fit_null(singles), pixels=math.ceil(area_km2 / pixel_km2))
+    high = a_contrario(null, pixels=math.ceil(area_km2 / pixel_km2))
     decided = partial(
         decide,
         ask,
-        decoys=decoys_for(ask, fitted, high=high, area_km2=area_km2, how=how),
+        decoys=fitted.kept.done(
+            "decoys", partial(decoys_for, ask, fitted, high=high, area_km2=area_km2, how=how)
+        ),
         # They are held against those of decoys that are asked; else nobody looks at them.
         strengths=np.zeros(0, np.float32) if ask.nothing else measure.strengths(fitted.sample),
-        singles=singles,
+        null=null,
         rule=_rule(fitted, how.options),
+        doubts=_doubts(fitted, how.options),
     )
     if ask.max_false_alarms is not None:
-        decided(scores=np.zeros(0), area_km2=area_km2, pixels=1)
+        decided(regions=np.zeros(0), area_km2=area_km2, pixels=1)
 
-    def of_map(scores: NDArray[np.float64], observed: Observed) -> Decision:
-        return decided(scores=scores, area_km2=observed.seen * pixel_km2, pixels=observed.seen)
+    def of_map(regions: Regions, observed: Observed, cells: Cells) -> Decision:
+        return decided(
+            regions=regions.strength,
+            roughness=cells.at(regions.peak),
+            area_km2=observed.seen * pixel_km2,
+            ground=cells.ground(pixel_km2=pixel_km2),
+            pixels=observed.seen,
+        )
 
     return of_map
 
@@ -85,15 +95,28 @@ def _rule(fitted: FittedPair, options: DetectOptions) -> str | None:
     return None if options.threshold.threshold == "auto" else fitted.cut.rule
 
 
+def _doubts(fitted: FittedPair, options: DetectOptions) -> tuple[str, ...]:
+    """What no likeness of unchanged pixels would show: clouds come and go."""
+    if options.masks.clouds == "suspected":  # they are masked, then
+        return ()
+    found = {caution.code for caution in fitted.clouds.cautions}
+    return tuple(
+        f"clouds are suspected in {scene.name} and not masked, and nothing tells that the decoys "
+        "have as many"
+        for role, scene in fitted.scenes.items()
+        if f"clouds-suspected-{role}" in found
+    )
+
+
 def what_is_missed(
     fitted: FittedPair, decision: Decision, *, options: DetectOptions, executor: Executor
 ) -> Missed | None:
     """What would be missed at a rate that was asked for; None where too little is unchanged."""
     if decision.asked is None:
         return None
-    found = fitted.kept_changes(high=decision.high, options=options)
+    found = fitted.kept_changes(high=decision.high, options=options, reach=decision.reach)
     # Of the area, where that has room; the surroundings may be of another kind.
-    for window in (fitted.plan.display, fitted.plan.estimation):
+    for window, area in ((fitted.plan.display, fitted.area), (fitted.plan.estimation, None)):
         try:
             return completeness(
                 fitted.pair,
@@ -101,6 +124,7 @@ def what_is_missed(
                 found=found,
                 pixel_size_m=fitted.plan.pixel_size_m,
                 executor=executor,
+                area=area,
             )
         except InputError:
             continue

@@ -17,17 +17,28 @@ from scipy import ndimage
 
 from imagery.blocks import Window, spread_out, tiles_over
 from imagery.blockwise import Progress, map_tiles
-from imagery.decision import TILE_SIDE, Ask, Decoys, Kind, count_seen, cut_tiles, join
+from imagery.decision import (
+    TILE_SIDE,
+    Ask,
+    Decoys,
+    Kind,
+    check_within_reach,
+    count_seen,
+    cut_tiles,
+    join,
+)
 from imagery.errors import TwopassError
 from imagery.fitted import FittedPair, fit_pair
 from imagery.grid import Extent, Plan, window_of
 from imagery.masks import LeftOut
+from imagery.measure import Measure
 from imagery.nulls import fit_residuals, look, null_of
 from imagery.options import DetectOptions, SceneOptions
-from imagery.regions import ScoredTile, label_regions
+from imagery.regions import TileRegions, label_regions, regions_in
+from imagery.roughness import Cells
 from imagery.sampling import MAX_TILES, MAX_WINDOWS, Pair, PairReader
 from imagery.scene import Scene
-from imagery.scoring import Measure, least_pixels, score_tile
+from imagery.scoring import least_pixels, score_tile
 
 _ALARMS = 16.0
 """False alarms at the rate asked for that a simulated null should hold, so that the cut rests on
@@ -109,6 +120,7 @@ def _of_pairs(how: Quiet) -> Iterator[Decoys]:
                 quiet = fit_pair(
                     *(Path(name) for name in names),
                     folder=Path(scratch),
+                    scratch=Path(scratch),
                     extent=how.extent,
                     seams=None,
                     left_out=LeftOut(),
@@ -126,7 +138,9 @@ def _of_pairs(how: Quiet) -> Iterator[Decoys]:
                     option=error.option or "--quiet-pair",
                 ) from error
             window = whole_tiles(quiet.plan.estimation)
-            yield _looked("quiet pairs", quiet, quiet.pair, window, name=_name(quiet), how=how)
+            # By number too: files of many folders have one name, and often no date.
+            name = f"{number + 1}: {_name(quiet)}" if len(pairs) > 1 else _name(quiet)
+            yield _looked("quiet pairs", quiet, quiet.pair, window, name=name, how=how)
         how.tell(Progress("decoys", number + 1, len(pairs)))
 
 
@@ -158,13 +172,23 @@ def _simulated(
     ask: Ask, fitted: FittedPair, *, high: float, area_km2: float, how: Quiet
 ) -> Iterator[Decoys]:
     """Realisations of the pair's null, as many as the rate asked for needs."""
-    plan, measure = fitted.plan, fitted.measure
+    plan, measure, name = fitted.plan, fitted.measure, "the scene itself"
     window = whole_tiles(plan.estimation)
     pixels = max(window.height * window.width, 1)
+    most = max(1, math.floor(_MOST_PIXELS / pixels))
+    check_within_reach(
+        ask,
+        Decoys(
+            kind="simulated",
+            tiles=(np.zeros(0),) * (most * (window.height * window.width // TILE_SIDE**2)),
+            tile_km2=TILE_SIDE**2 * fitted.pixel_km2,
+            pairs=(name,),
+        ),
+        area_km2=area_km2,
+    )
     rate = ask.per_km2(area_km2)
     wanted_km2 = _TIMES_AREA * area_km2 if rate is None else _ALARMS / rate
-    count = math.ceil(wanted_km2 / (pixels * fitted.pixel_km2))
-    count = max(1, min(count, math.floor(_MOST_PIXELS / pixels)))
+    count = min(math.ceil(wanted_km2 / (pixels * fitted.pixel_km2)), most)
     found = fitted.kept_changes(high=high, options=how.options)
     residuals = fit_residuals(
         fitted.pair,
@@ -185,7 +209,6 @@ def _simulated(
         for seed in range(count)
     ]
     wider = widening(fitted.pair, nulls[0], measure, plan, found=found, executor=how.executor)
-    name = "the scene itself"
     for seed, null in enumerate(nulls):
         how.tell(Progress("decoys", seed, count))
         yield _looked("simulated", fitted, null, window, name=name, how=how, wider=wider)
@@ -246,9 +269,10 @@ def _looked(
     low = fitted.cut.value / wider
     seen = np.zeros((window.height // TILE_SIDE, window.width // TILE_SIDE), np.int64)
     sample: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
+    cells = Cells.over(window)
 
-    def results() -> Iterator[ScoredTile]:
-        run = partial(score_tile, pair, fitted.measure, area, threshold=low)
+    def results() -> Iterator[TileRegions]:
+        run = partial(score_tile, pair, fitted.measure, area, threshold=low, rough=True)
         for tile, (scored, _) in map_tiles(run, tiles_over(window), executor=how.executor):
             rows, cols = (
                 slice(place.start // TILE_SIDE, -(-place.stop // TILE_SIDE))
@@ -256,29 +280,29 @@ def _looked(
             )
             here = scored.seen & scored.inside
             seen[rows, cols] = count_seen(here)
+            cells.add(replace(scored, strength=wider * scored.strength))
             strengths = wider * scored.strength[here]
             sample.append(strengths[:: max(1, len(strengths) // _STRENGTHS)])
-            yield scored
+            yield regions_in(scored, window=window)
 
     with tempfile.TemporaryFile(dir=how.folder) as scratch:
-        shape = (max(window.height, 1), max(window.width, 1))
-        labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=shape)
         regions = label_regions(
             results(),
             window=window,
             least_pixels=least_pixels(fitted.plan, how.options),
-            labels=labels,
+            spool=scratch,
         ).regions
     rows, cols = np.divmod(regions.peak, max(window.width, 1))
-    tiles, tile_km2 = cut_tiles(
-        rows, cols, wider * regions.strength, seen=seen, pixel_km2=fitted.pixel_km2
-    )
+    scores, roughness = wider * regions.strength, cells.at(regions.peak)
+    members, tile_km2 = cut_tiles(rows, cols, scores, seen=seen, pixel_km2=fitted.pixel_km2)
     return Decoys(
         kind=kind,
-        tiles=tiles,
+        tiles=tuple(scores[of] for of in members),
+        roughness=tuple(roughness[of] for of in members),
         tile_km2=tile_km2,
         pairs=(name,),
         strengths=(np.concatenate(sample),),
+        ground=cells.ground(pixel_km2=fitted.pixel_km2),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from imagery.evidence import Evidence, gather
 from imagery.fitted import Examine, FittedPair, fit_pair
 from imagery.grid import Extent, Plan
 from imagery.injected import Missed
+from imagery.kept import Keeping
 from imagery.masks import LeftOut
 from imagery.observed import VALID_BITS, Observed
 from imagery.options import DetectOptions, EngineOptions
@@ -33,7 +35,8 @@ from imagery.preview import Stretch, write_previews
 from imagery.record import Caution, StepRecord
 from imagery.regions import Regions
 from imagery.scene import Role, Scene
-from imagery.scoring import score_map
+from imagery.scoring import ScoredMap, score_map
+from imagery.stamp import Stamp
 from imagery.steps import decision_record, regions_record
 from imagery.threshold import Cut, parse_rule
 from imagery.warp import crop
@@ -79,6 +82,9 @@ class ChangeMap:
     """score, change, valid, shift, before_preview and after_preview; shift_error where the
     alignment was measured; clouds_before, clouds_after, suspected_clouds where they were made."""
 
+    inputs: tuple[Stamp, ...]
+    """Every file of the two images and of their masks, as it was first."""
+
     steps: tuple[StepRecord, ...]
 
     @property
@@ -99,6 +105,7 @@ def detect(
     engine_options: EngineOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
     examine: Examine | None = None,
+    keeping: Keeping | None = None,
 ) -> ChangeMap:
     """Tell what changed between two images of a place.
 
@@ -117,6 +124,9 @@ def detect(
         Workers and memory, which decide no number.
     progress, examine
         Called with messages; and with what the co-registration found, before it is refused.
+    keeping
+        Where steps are kept until the result is safe, and taken over from a run that was killed;
+        nowhere by default.
 
     Raises
     ------
@@ -129,11 +139,16 @@ def detect(
     tell = progress or (lambda _: None)
     parse_rule(options.threshold.threshold)  # slips are told now, not after the alignment
     ask_of(options)
-    with ExitStack() as undo, engine(engine_options or EngineOptions()) as executor:
+    with (
+        ExitStack() as undo,
+        tempfile.TemporaryDirectory(dir=folder) as scratch,
+        engine(engine_options or EngineOptions()) as executor,
+    ):
         found = _detect(
             before,
             after,
             folder=folder,
+            scratch=Path(scratch),
             extent=extent,
             seams=seams,
             left_out=left_out,
@@ -142,6 +157,7 @@ def detect(
             tell=tell,
             examine=examine,
             undo=undo,
+            keeping=keeping,
         )
         undo.pop_all()
     return found
@@ -152,6 +168,7 @@ def _detect(
     after: Path,
     *,
     folder: Path,
+    scratch: Path,
     extent: Callable[[Scene, Scene], Extent | None] | None,
     seams: SeamLines | None,
     left_out: LeftOut,
@@ -160,12 +177,14 @@ def _detect(
     tell: Callable[[Progress], None],
     examine: Examine | None,
     undo: ExitStack,
+    keeping: Keeping | None,
 ) -> ChangeMap:
     """The same within the engine; ``undo`` removes rasters that a refusal would leave behind."""
     fitted = fit_pair(
         before,
         after,
         folder=folder,
+        scratch=scratch,
         extent=extent,
         seams=seams,
         left_out=left_out,
@@ -174,32 +193,18 @@ def _detect(
         tell=tell,
         examine=examine,
         undo=undo,
+        keeping=keeping,
     )
     plan, clouds = fitted.plan, fitted.clouds
-    decide = decider(
-        fitted,
-        Quiet(
-            extent=extent,
-            left_out=left_out,
-            options=options,
-            folder=folder,
-            executor=executor,
-            tell=tell,
-        ),
-    )
-    scored = score_map(
-        plan,
-        fitted.pair,
-        fitted.measure,
-        area=fitted.area,
-        ignored=left_out.ignored,
-        cut=fitted.cut,
-        decide=decide,
+    how = Quiet(
+        extent=extent,
+        left_out=left_out,
         options=options,
         folder=folder,
         executor=executor,
         tell=tell,
     )
+    scored = fitted.kept.done("difference", lambda: _scored(fitted, how))
     evidence = gather(
         plan,
         fitted.scenes,
@@ -215,7 +220,7 @@ def _detect(
     )
     missed = what_is_missed(fitted, scored.decision, options=options, executor=executor)
     tell(Progress("draw", 0, 1))
-    drawn, stretch = _drawn(fitted, folder=folder)
+    drawn, stretch = _drawn(fitted, folder=folder, executor=executor)
     read, *steps = fitted.steps
     return ChangeMap(
         scenes=fitted.scenes,
@@ -234,6 +239,7 @@ def _detect(
         stretch=stretch,
         geobox=crop(plan.geobox, plan.display),
         rasters={**scored.rasters, **clouds.rasters, **drawn},
+        inputs=fitted.inputs,
         steps=(
             read,
             clouds.record(options, left_out, scored.observed),
@@ -245,17 +251,37 @@ def _detect(
     )
 
 
-def _drawn(fitted: FittedPair, *, folder: Path) -> tuple[dict[str, Path], Stretch]:
+def _scored(fitted: FittedPair, how: Quiet) -> ScoredMap:
+    """The map pass, with the decision on its regions."""
+    return score_map(
+        fitted.plan,
+        fitted.pair,
+        fitted.measure,
+        area=fitted.area,
+        ignored=how.left_out.ignored,
+        cut=fitted.cut,
+        decide=decider(fitted, how),
+        options=how.options,
+        folder=how.folder,
+        executor=how.executor,
+        tell=how.tell,
+    )
+
+
+def _drawn(
+    fitted: FittedPair, *, folder: Path, executor: Executor
+) -> tuple[dict[str, Path], Stretch]:
     """Rasters to look at: the shift, and both images as shown."""
     alignment = fitted.alignment
     shift = _write_shift(fitted.plan, alignment, folder)
     previews, stretch = write_previews(
         fitted.plan,
-        fitted.scenes,
+        fitted.views,
         fitted.bands,
         alignment.shift,
         fitted.radiometry,
         folder=folder,
+        executor=executor,
     )
     return shift | {f"{role}_preview": path for role, path in previews.items()}, stretch
 

@@ -35,21 +35,6 @@ class Null:
         squared = np.square(strengths.astype(np.float64))
         return np.asarray(gammaincc(self.shape, squared / self.scale))
 
-    def surprise(self, strengths: NDArray[np.floating]) -> NDArray[np.float64]:
-        """-log10 of the probability that an unchanged pixel reaches a strength; same shape."""
-        from scipy.special import gammaincc, gammaln
-
-        x = np.square(strengths.astype(np.float64)) / self.scale
-        tail = gammaincc(self.shape, x)
-        far = tail < 1e-280
-        # Beyond the range of floats by the first terms of the tail's asymptotic series.
-        y = np.where(far, x, 1e3)
-        a = self.shape
-        series = 1 + (a - 1) / y * (1 + (a - 2) / y * (1 + (a - 3) / y))
-        log_far = (a - 1) * np.log(y) - y - gammaln(a) + np.log(np.maximum(series, 1e-300))
-        log_tail = np.where(far, log_far, np.log(np.where(far, 1.0, tail)))
-        return np.asarray(-log_tail / np.log(10), np.float64)
-
 
 def fit_null(strengths: NDArray[np.floating]) -> Null | None:
     """The null through the 20 % quantile and the median of a sample of strengths, shape (pixels,).

@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from imagery.block_cache import BLOCKS
 from imagery.errors import InputError, MissingInputError
+from imagery.visit import found_at, note
 
 SIGNATURES = (
     (b"II*\0", "GTiff"),
@@ -56,8 +57,26 @@ def raster_environment(*, memory_mb: int = 1000) -> Iterator[None]:
         blocks, and a sixteenth, 64 MB at the most, to GDAL's own, whose default (5 % of the
         machine) alone took 1.5 GB on mere reading.
     """
+    with _environment(memory_mb):
+        try:
+            yield
+        finally:
+            close_handles()
+
+
+def enter_for_good(*, memory_mb: int) -> None:
+    """The same for this thread alone, from now on: a cluster's worker knows no end of a run.
+
+    What GDAL is told outside of a program's main thread counts in that thread only.
+    """
+    if getattr(_local, "environment", None) is None:
+        _local.environment = _environment(memory_mb)
+        _local.environment.__enter__()
+
+
+def _environment(memory_mb: int) -> rasterio.Env:
     BLOCKS.limit = max(16, min(256, memory_mb // 4)) * 2**20
-    with rasterio.Env(
+    return rasterio.Env(
         # In bytes: rasterio hands it to GDALSetCacheMax64, which, unlike the option of that
         # name, knows no megabytes.  125 would mean 125 bytes, and every block decoded again.
         GDAL_CACHEMAX=max(16, min(64, memory_mb // 16)) * 2**20,
@@ -72,11 +91,7 @@ def raster_environment(*, memory_mb: int = 1000) -> Iterator[None]:
         GDAL_NUM_THREADS=1,
         # What no handler of rasterio's takes would go to stderr, where only our own lines stand.
         CPL_LOG=os.environ.get("CPL_LOG", os.devnull),
-    ):
-        try:
-            yield
-        finally:
-            close_handles()
+    )
 
 
 @contextmanager
@@ -132,6 +147,7 @@ def open_raster(path: Path, *, option: str | None = None) -> Any:
     InputError
         If the file is no raster that a supported driver reads.
     """
+    path = found_at(path)
     try:
         if not path.is_file():
             raise _missing(path, option)
@@ -144,7 +160,9 @@ def open_raster(path: Path, *, option: str | None = None) -> Any:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             # An absolute path has no scheme: rasterio takes "a:b.tif" for an address.
-            return rasterio.open(path.absolute(), driver=driver)
+            dataset = rasterio.open(path.absolute(), driver=driver)
+        note(path)
+        return dataset
     except InputError:
         raise
     except UnicodeEncodeError as error:
@@ -257,11 +275,13 @@ def handle(path: Path) -> Any:
         cache = _local.cache = {}
         with _lock:
             _every_cache.append(cache)
+    path = found_at(path)
     key = version(path)
     if key not in cache:
         while len(cache) >= _HANDLES_PER_THREAD:
             cache.pop(next(iter(cache))).close()
         cache[key] = open_raster(path)
+    note(path)
     return cache[key]
 
 

@@ -101,3 +101,9 @@ class RateError(TwopassError, RuntimeError):
     """A rate of false alarms that the user asked for, and that the decoys at hand can't honour."""
 
     exit_status = 6
+
+
+class ClusterError(TwopassError, RuntimeError):
+    """A cluster that isn't there, that loses its workers, or that would give another answer."""
+
+    exit_status = 7

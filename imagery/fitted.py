@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +18,25 @@ from imagery.blockwise import Progress
 from imagery.clouds import Masked, mask_scenes
 from imagery.comparability import Comparability, Pass, compare
 from imagery.coregister import Alignment, SeamLines, coregister
+from imagery.decision import Reach
 from imagery.difference import Choice, choose
 from imagery.grid import Extent, Plan, plan_pair
+from imagery.kept import Keeping, Kept
 from imagery.masks import LeftOut
-from imagery.options import DetectOptions
-from imagery.ortho import Ground
-from imagery.record import StepRecord
-from imagery.sampling import Pair, PairReader, Sample, sample_pair
-from imagery.scene import Role, Scene, check_order
-from imagery.scoring import (
+from imagery.measure import (
     Measure,
     expected_misregistration,
     fit_measure,
-    kept_changes,
     largest_misregistration,
-    least_pixels,
 )
+from imagery.options import DetectOptions
+from imagery.ortho import Ground
+from imagery.overview import Overview, overviews
+from imagery.record import StepRecord
+from imagery.sampling import Pair, PairReader, Sample, sample_pair
+from imagery.scene import Mask, Role, Scene, check_order
+from imagery.scoring import kept_changes, least_pixels
+from imagery.stamp import Stamp
 from imagery.steps import difference_record, normalise_record, read_record, threshold_record
 from imagery.threshold import Cut, find_threshold
 
@@ -46,6 +50,9 @@ class FittedPair:
     scenes: dict[Role, Scene]
     """As they are; clouds are masked in those of ``pair``."""
 
+    views: dict[Role, Overview]
+    """The same, with copies on larger pixels."""
+
     area: Extent | None
     plan: Plan
     bands: BandPairs
@@ -57,6 +64,12 @@ class FittedPair:
     radiometry: normalise.Radiometry
     measure: Measure
     cut: Cut
+    kept: Kept
+    """Steps that are kept, those of the map pass to come too."""
+
+    inputs: tuple[Stamp, ...]
+    """Every file of the two images and of their masks, as it was first."""
+
     steps: tuple[StepRecord, ...]
     """Of reading, alignment, normalisation, difference and threshold, in this order."""
 
@@ -66,14 +79,15 @@ class FittedPair:
         return self.plan.pixel_size_m**2 / 1e6
 
     def kept_changes(
-        self, *, high: float, options: DetectOptions
+        self, *, high: float, options: DetectOptions, reach: Reach | None = None
     ) -> Callable[[Pair], NDArray[np.bool_]]:
-        """The decision on a window alone, at a least strength of its regions."""
+        """The decision on a window alone, at a least strength, or score, of its regions."""
         return kept_changes(
             self.measure,
             low=self.cut.value,
             high=high,
             least_pixels=least_pixels(self.plan, options),
+            reach=reach,
         )
 
 
@@ -82,6 +96,7 @@ def fit_pair(
     after: Path,
     *,
     folder: Path,
+    scratch: Path,
     extent: Callable[[Scene, Scene], Extent | None] | None,
     seams: SeamLines | None,
     left_out: LeftOut,
@@ -90,10 +105,12 @@ def fit_pair(
     tell: Callable[[Progress], None],
     examine: Examine | None,
     undo: ExitStack,
+    keeping: Keeping | None = None,
 ) -> FittedPair:
     """The way of two images up to the cut of single pixels; see :func:`imagery.detect.detect`.
 
-    ``undo`` removes rasters that a refusal would leave behind.
+    ``scratch`` is a folder that takes what is read as long as the result is used; ``undo`` removes
+    rasters that a refusal would leave behind; ``keeping`` says where steps are kept.
     """
     tell(Progress("read", 0, 1))
     scenes = _opened(before, after, options, Ground(folder, executor=executor, tell=tell))
@@ -103,9 +120,10 @@ def fit_pair(
     bands = _paired(scenes, options)
     comparability = _compared(scenes, plan)
     tell(Progress("read", 1, 1, comparability.cautions))
+    views = overviews(plan, scenes, bands, folder=scratch, executor=executor)
     clouds = mask_scenes(
         plan,
-        scenes,
+        views,
         bands,
         area=area,
         left_out=left_out,
@@ -115,11 +133,21 @@ def fit_pair(
     )
     for path in clouds.rasters.values():
         undo.callback(path.unlink, missing_ok=True)
+    inputs = _inputs(clouds)
+    kept = Kept.begun(keeping, clouds.scenes, inputs=inputs, rasters=folder, tell=tell)
     scenes = clouds.unmasked
     tell(Progress("align", 0, 1))
-    how = options.coregister
+    align = partial(
+        coregister,
+        plan,
+        clouds.scenes,
+        bands,
+        options=options.coregister,
+        executor=executor,
+        seams=seams,
+    )
     with clouds.blamed():
-        found = coregister(plan, clouds.scenes, bands, options=how, executor=executor, seams=seams)
+        found = kept.done("align", align)
     if examine is not None:
         examine(plan, scenes, bands, found)
     alignment = found.enforced()
@@ -138,6 +166,7 @@ def fit_pair(
     )
     return FittedPair(
         scenes=scenes,
+        views=views,
         area=area,
         plan=plan,
         bands=bands,
@@ -149,6 +178,8 @@ def fit_pair(
         radiometry=radiometry,
         measure=measure,
         cut=cut,
+        kept=kept,
+        inputs=inputs,
         steps=(
             read_record(scenes, plan, bands, options, (*comparability.cautions, *order)),
             alignment.record,
@@ -167,6 +198,14 @@ def _opened(before: Path, after: Path, options: DetectOptions, ground: Ground) -
         ),
         "after": ground.open(after, role="after", scene_options=options.after, read_options=read),
     }
+
+
+def _inputs(clouds: Masked) -> tuple[Stamp, ...]:
+    """The files of both images, and of the masks that are rasters."""
+    scenes = clouds.scenes.values()
+    masks = [mask.path for scene in scenes for mask in scene.masks if isinstance(mask, Mask)]
+    own = [stamp for scene in scenes for stamp in scene.stamps]
+    return (*own, *(Stamp.of(path) for path in dict.fromkeys(masks)))
 
 
 def _compared(scenes: dict[Role, Scene], plan: Plan) -> Comparability:

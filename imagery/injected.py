@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from imagery.blocks import Window
 from imagery.blockwise import map_tiles
 from imagery.errors import InputError, UsageError
+from imagery.grid import Extent
 from imagery.nulls import Found, look, with_after
 from imagery.sampling import Pair, PairReader
+from imagery.warp import crop
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 14, 20)
 """Sides of the squares, px."""
@@ -124,6 +126,7 @@ def completeness(
     found: Found,
     pixel_size_m: float,
     executor: Executor,
+    area: Extent | None = None,
     blur: float = BLUR,
     seed: int = 0,
 ) -> Missed:
@@ -146,6 +149,8 @@ def completeness(
         Ground sample, m.
     executor
         Where windows are worked on.
+    area
+        Objects lie inside of it; anywhere where None.
     blur
         Standard deviation of the sensor's blur, px.
     seed
@@ -173,6 +178,7 @@ def completeness(
         _tried,
         pair,
         found=found,
+        area=area,
         # Both images pass the smoothing after the sensor.
         blur=math.hypot(blur, pair.smoothing),
         rounds=_rounds(windows),
@@ -199,13 +205,22 @@ def _rounds(windows: Sequence[Window]) -> int:
 
 
 def _tried(
-    pair: PairReader, window: Window, *, found: Found, blur: float, rounds: int, seed: int
+    pair: PairReader,
+    window: Window,
+    *,
+    found: Found,
+    area: Extent | None,
+    blur: float,
+    rounds: int,
+    seed: int,
 ) -> NDArray[np.int64]:
     """Objects found and tried in one window; shape (2, sizes, contrasts)."""
     seen = look(pair, window)
     rows, cols = (length // _SLOT for length in window.shape)
     own = tuple(slice(pair.halo, pair.halo + _SLOT * count) for count in (rows, cols))
     quiet = seen.seen & (found(seen) == 0)
+    if area is not None:
+        quiet &= area.mask(crop(pair.grid, window.padded(pair.halo)))
     free = np.asarray(_slots(quiet[own]).all(axis=(2, 3)))
     counts = np.zeros((2, len(SIZES), len(CONTRASTS)), np.int64)
     if not free.any():

@@ -307,9 +307,15 @@ class EngineOptions(Strict):
     )
     memory: int = option(
         1000,
-        "Memory to aim at, in MB; an eighth, 128 MB at most, is GDAL's block cache.",
+        "Memory to aim at, in MB; a quarter, 256 MB at most, keeps decoded blocks.",
         metavar="MB",
         least=64,
+    )
+    cluster: str | None = option(
+        None,
+        "Work on a Dask cluster, whose scheduler is at tcp://HOST:PORT or tls://HOST:PORT (needs: "
+        "pip install twopass[cluster]).  Excludes --workers.",
+        metavar="ADDRESS",
     )
 
 

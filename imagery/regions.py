@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ class ScoredTile:
 
     inside: NDArray[np.bool_]
     """Whether the pixel lies in the area of interest."""
+
+    steps: NDArray[np.float32] | None = None
+    """How rough either image is, by cell (:func:`imagery.roughness.steps_in`), shape (2, cell rows,
+    cell cols); None where nobody asked."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,90 +76,6 @@ class Regions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledMap:
-    """Regions and where they are."""
-
-    regions: Regions
-    labels: NDArray[np.uint32]
-    """Provisional labels over the map's window, 0 where there is none."""
-
-    numbers: NDArray[np.uint32]
-    """The region, counted from 1, of each provisional label; 0 for none."""
-
-
-def label_regions(
-    tiles: Iterable[ScoredTile],
-    *,
-    window: Window,
-    least_pixels: int,
-    labels: NDArray[np.uint32],
-) -> LabelledMap:
-    """Join candidate pixels to the regions that are large enough and touch the area.
-
-    Parameters
-    ----------
-    tiles
-        The tiles of ``window``, each once, in whatever order.
-    window
-        The window of the map.
-    least_pixels
-        Smallest region kept.
-    labels
-        Zeros of the window's shape, written into (a memory map, where the map is large).
-    """
-    parts: dict[Window, _Part] = {}
-    links: list[NDArray[np.int64]] = []
-    count = 0
-    for tile in tiles:
-        own, found = ndimage.label(tile.candidate, structure=_EIGHT)
-        rows, cols = tile.window.within(window)
-        block = np.where(own > 0, own + count, 0).astype(np.uint32)
-        labels[rows, cols] = block
-        links.append(_links(labels, rows, cols))
-        if found:
-            parts[tile.window] = _measure(tile, own, found, offset=count, window=window)
-        count += found
-    if not count:
-        return LabelledMap(regions=_none(), labels=labels, numbers=np.zeros(1, np.uint32))
-    root = _roots(count, np.concatenate(links))
-    merged = _merged(parts, root)
-    keep = (merged.pixels >= least_pixels) & (merged.pixels_inside > 0)
-    order = np.argsort(merged.first[keep], kind="stable")
-    numbers = np.zeros(len(keep), np.uint32)
-    numbers[np.flatnonzero(keep)[order]] = np.arange(1, keep.sum() + 1)
-    kept = {f.name: getattr(merged, f.name)[keep][order] for f in fields(merged)}
-    pixels = kept["pixels"]
-    return LabelledMap(
-        regions=Regions(
-            pixels=pixels,
-            pixels_inside=kept["pixels_inside"],
-            peak=kept["peak"],
-            strength=kept["strength"],
-            score_mean=kept["score_sum"] / np.maximum(pixels, 1),
-            signed_mean=kept["signed_sum"] / np.maximum(pixels, 1),
-            brighter_share=kept["brighter"] / np.maximum(pixels, 1),
-            at_edge=kept["at_edge"],
-        ),
-        labels=labels,
-        numbers=np.concatenate([[np.uint32(0)], numbers[root]]),
-    )
-
-
-def keep_regions(labelled: LabelledMap, kept: NDArray[np.bool_]) -> Regions:
-    """The regions that are kept, numbered anew from 1; their numbers are written into the labels.
-
-    ``kept`` has the shape (regions,).
-    """
-    anew = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.uint32)
-    lookup = anew[labelled.numbers]
-    for top in range(0, labelled.labels.shape[0], 512):
-        rows = slice(top, top + 512)
-        labelled.labels[rows] = lookup[labelled.labels[rows]]
-    regions = labelled.regions
-    return Regions(**{f.name: getattr(regions, f.name)[kept] for f in fields(regions)})
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
     """Sums over provisional regions; they add up."""
 
@@ -169,12 +90,181 @@ class _Part:
     at_edge: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TileRegions:
+    """The regions of one tile: small, and made where the tile was scored."""
+
+    window: Window
+    places: NDArray[np.uint32]
+    """Candidate pixels, counted in row-major order over the tile."""
+
+    labels: NDArray[np.uint32]
+    """The region of each, counted from 1 in the tile."""
+
+    part: _Part
+
+    def __len__(self) -> int:
+        return len(self.part.first)
+
+    def block(self) -> NDArray[np.uint32]:
+        """Labels of all the tile's pixels, 0 where there is none."""
+        return _spread(self.window, self.places, self.labels)
+
+
+class LabelledMap:
+    """Regions and where they are."""
+
+    def __init__(self, spool: BinaryIO) -> None:
+        self.regions = _none()
+        self.numbers = np.zeros(1, np.uint32)
+        """The region, counted from 1, of each provisional label; 0 for none."""
+
+        self._spool = spool
+        self._kept: dict[Window, tuple[int, int]] = {}
+
+    def put(self, window: Window, places: NDArray[np.uint32], labels: NDArray[np.uint32]) -> None:
+        """Keep the provisional labels of a tile's candidate pixels."""
+        self._kept[window] = self._spool.seek(0, os.SEEK_END), len(places)
+        self._spool.write(np.stack([places, labels]).tobytes())
+
+    def labels(self, window: Window) -> NDArray[np.uint32]:
+        """The regions' numbers over one of the tiles, 0 where there is none."""
+        if window not in self._kept:
+            return np.zeros(window.shape, np.uint32)
+        start, count = self._kept[window]
+        self._spool.seek(start)
+        places, labels = np.frombuffer(self._spool.read(8 * count), np.uint32).reshape(2, -1)
+        return _spread(window, places, self.numbers[labels])
+
+
+def _spread(
+    window: Window, places: NDArray[np.uint32], labels: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
+    block = np.zeros(window.height * window.width, np.uint32)
+    block[places] = labels
+    return block.reshape(window.shape)
+
+
+def regions_in(tile: ScoredTile, *, window: Window) -> TileRegions:
+    """The regions of a tile of a map over ``window``, before they are joined to others'."""
+    own, found = ndimage.label(tile.candidate, structure=_EIGHT)
+    places = np.flatnonzero(own)
+    of = own.ravel()[places]
+    return TileRegions(
+        window=tile.window,
+        places=places.astype(np.uint32),
+        labels=of.astype(np.uint32),
+        part=_measure(tile, places, of - 1, found, window=window),
+    )
+
+
+def label_regions(
+    tiles: Iterable[TileRegions], *, window: Window, least_pixels: int, spool: BinaryIO
+) -> LabelledMap:
+    """Join candidate pixels to the regions that are large enough and touch the area.
+
+    Parameters
+    ----------
+    tiles
+        The tiles of ``window``, each once, in whatever order.
+    window
+        The window of the map.
+    least_pixels
+        Smallest region kept.
+    spool
+        An empty file, which takes the labels of candidate pixels until the map is done with.
+    """
+    made = LabelledMap(spool)
+    parts: dict[Window, _Part] = {}
+    links: list[NDArray[np.int64]] = []
+    seams = _Seams(window)
+    count = 0
+    for tile in tiles:
+        if not len(tile):
+            continue
+        labels = tile.labels + np.uint32(count)
+        made.put(tile.window, tile.places, labels)
+        links.append(seams.links(tile.window, _spread(tile.window, tile.places, labels)))
+        parts[tile.window] = tile.part
+        count += len(tile)
+    if not count:
+        return made
+    root = _roots(count, np.concatenate(links))
+    merged = _merged(parts, root)
+    keep = (merged.pixels >= least_pixels) & (merged.pixels_inside > 0)
+    order = np.argsort(merged.first[keep], kind="stable")
+    numbers = np.zeros(len(keep), np.uint32)
+    numbers[np.flatnonzero(keep)[order]] = np.arange(1, keep.sum() + 1)
+    kept = {f.name: getattr(merged, f.name)[keep][order] for f in fields(merged)}
+    pixels = kept["pixels"]
+    made.numbers = np.concatenate([[np.uint32(0)], numbers[root]])
+    made.regions = Regions(
+        pixels=pixels,
+        pixels_inside=kept["pixels_inside"],
+        peak=kept["peak"],
+        strength=kept["strength"],
+        score_mean=kept["score_sum"] / np.maximum(pixels, 1),
+        signed_mean=kept["signed_sum"] / np.maximum(pixels, 1),
+        brighter_share=kept["brighter"] / np.maximum(pixels, 1),
+        at_edge=kept["at_edge"],
+    )
+    return made
+
+
+def keep_regions(labelled: LabelledMap, kept: NDArray[np.bool_]) -> None:
+    """Leave the regions that are kept, of shape (regions,), and number them anew from 1."""
+    anew = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.uint32)
+    labelled.numbers = anew[labelled.numbers]
+    regions = labelled.regions
+    labelled.regions = Regions(**{f.name: getattr(regions, f.name)[kept] for f in fields(regions)})
+
+
+class _Seams:
+    """Labels along the tiles' borders, by which regions are joined."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._lines: tuple[dict[int, NDArray[np.uint32]], ...] = {}, {}
+        """Of rows and of columns, each as long as the map."""
+
+    def links(self, tile: Window, labels: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Pairs of labels that touch across the tile's border, as far as they are known."""
+        rows, cols = tile.within(self._window)
+        pairs = [np.zeros((0, 2), np.uint32)]
+        for axis, (block, along, across) in enumerate(
+            ((labels, cols, rows), (labels.T, rows, cols))
+        ):
+            lines = self._lines[axis]
+            length = (self._window.width, self._window.height)[axis]
+            ends = ((across.start, 0, -1), (across.stop - 1, -1, 1))
+            for line, own, step in ends:
+                if line not in lines:
+                    lines[line] = np.zeros(length, np.uint32)
+                lines[line][along] = block[own]
+                beyond = lines.get(line + step)
+                if beyond is not None:
+                    pairs += _beside_each_other(block[own], beyond, along)
+        found = np.concatenate(pairs).astype(np.int64)
+        return np.unique(found[(found > 0).all(axis=1)], axis=0)
+
+
+def _beside_each_other(
+    own: NDArray[np.uint32], beyond: NDArray[np.uint32], along: slice
+) -> list[NDArray[np.uint32]]:
+    """A tile's line and what lies across from it and at its corners, in pairs."""
+    pairs = []
+    for step in (-1, 0, 1):
+        at = np.arange(along.start, along.stop) + step
+        inside = (at >= 0) & (at < len(beyond))
+        pairs.append(np.stack([own[inside], beyond[at[inside]]], axis=1))
+    return pairs
+
+
 def _measure(
-    tile: ScoredTile, own: NDArray[np.int32], found: int, *, offset: int, window: Window
+    tile: ScoredTile, where: NDArray[np.intp], of: NDArray[np.intp], found: int, *, window: Window
 ) -> _Part:
-    where = np.flatnonzero(own)
-    of = own.ravel()[where] - 1
-    rows, cols = np.divmod(where, own.shape[1])
+    """Sums over a tile's candidate pixels, at ``where``, each ``of`` one of ``found`` regions."""
+    rows, cols = np.divmod(where, tile.window.width)
     place = (rows + tile.window.top - window.top) * window.width
     place += cols + tile.window.left - window.left
     first = np.full(found, np.iinfo(np.int64).max)
@@ -224,23 +314,6 @@ def beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not mask.any():
         return mask
     return np.asarray(ndimage.binary_dilation(mask, structure=_EIGHT))
-
-
-def _links(labels: NDArray[np.uint32], rows: slice, cols: slice) -> NDArray[np.int64]:
-    """Pairs of provisional labels that touch across the tile's border, as far as they are known."""
-    pairs = [np.zeros((0, 2), np.uint32)]
-    for turned, along, across in ((labels, cols, rows), (labels.T, rows, cols)):
-        for own, beyond in ((across.start, across.start - 1), (across.stop - 1, across.stop)):
-            if not 0 <= beyond < len(turned):
-                continue
-            for step in (-1, 0, 1):
-                at = np.arange(along.start, along.stop) + step
-                inside = (at >= 0) & (at < turned.shape[1])
-                pairs.append(
-                    np.stack([turned[own, along][inside], turned[beyond, at[inside]]], axis=1)
-                )
-    found = np.concatenate(pairs).astype(np.int64)
-    return np.unique(found[(found > 0).all(axis=1)], axis=0)
 
 
 def _roots(count: int, links: NDArray[np.int64]) -> NDArray[np.int64]:

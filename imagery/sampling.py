@@ -28,6 +28,9 @@ from imagery.warp import warp_window
 MAX_TILES = 64
 """Tiles sampled at the most, evenly over the estimation window."""
 
+MAX_READ = 2**22
+"""Pixels of all of them that are read: of larger tiles their middles."""
+
 MAX_PIXELS = 300_000
 MAX_WINDOWS = 16
 MAX_AROUND = 2**20
@@ -215,7 +218,7 @@ def sample_pair(
     InputError
         If fewer than a few hundred pixels are seen in both.
     """
-    tiles = spread_out(list(tiles_over(plan.estimation)), most=MAX_TILES)
+    tiles = _middles(plan, most=MAX_TILES, pixels=MAX_READ)
     total = sum(tile.height * tile.width for tile in tiles)
     one_in = max(1, -(-total // MAX_PIXELS))
     found = [
@@ -249,9 +252,7 @@ def _sample_windows(plan: Plan, pair: PairReader, *, executor: Executor) -> tupl
     Each is as large as its share of ``MAX_AROUND`` pixels, whatever tiles there are, so that what
     is learnt on them takes a bounded time and memory.
     """
-    tiles = spread_out(list(tiles_over(plan.estimation)), most=MAX_WINDOWS)
-    side = int(math.sqrt(MAX_AROUND / max(len(tiles), 1)))
-    windows = [_middle(tile, side) for tile in tiles]
+    windows = _middles(plan, most=MAX_WINDOWS, pixels=MAX_AROUND)
     read = partial(read_pair, pair)
     return tuple(found for _, found in map_tiles(read, windows, executor=executor))
 
@@ -271,6 +272,13 @@ def read_pair(pair: PairReader, window: Window) -> Pair:
         top=window.top,
         left=window.left,
     )
+
+
+def _middles(plan: Plan, *, most: int, pixels: int) -> list[Window]:
+    """Squares in the middles of tiles, which have at most so many pixels in all."""
+    tiles = spread_out(list(tiles_over(plan.estimation)), most=most)
+    side = int(math.sqrt(pixels / max(len(tiles), 1)))
+    return [_middle(tile, side) for tile in tiles]
 
 
 def _middle(tile: Window, side: int) -> Window:

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from imagery.blocks import Window
 from imagery.errors import UsageError
 from imagery.record import Caution
+from imagery.stamp import Stamp
 
 Role = Literal["before", "after"]
 Precision = Literal["second", "day", "interval", "unknown"]
@@ -211,6 +212,9 @@ class Scene:
     """What tells of clouds and the like: where they do, no pixel of the scene is valid."""
 
     cautions: tuple[Caution, ...] = ()
+
+    stamps: tuple[Stamp, ...] = field(default=(), repr=False, compare=False)
+    """How each of ``files`` was when it was hashed."""
 
     called: str | None = None
     """The name of the image that it was made from, where ``path`` is a file that we made of it."""

@@ -1,132 +1,42 @@
-"""The map pass: the fitted measure, a score for every pixel, the rasters, the regions."""
+"""The map pass: a score for every pixel, the rasters, the regions."""
 
 from __future__ import annotations
 
-import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from imagery import difference, normalise, outline
-from imagery.bands import BandPairs
 from imagery.blocks import Window, tiles_in_panels, tiles_over
 from imagery.blockwise import Progress, map_tiles
-from imagery.coregister import Alignment
-from imagery.decision import Decision
+from imagery.decision import Decision, Reach
 from imagery.grid import Extent, Plan
+from imagery.measure import Measure
 from imagery.observed import Codes, Observed, Tally, check_coverage, codes_of
 from imagery.options import DetectOptions
-from imagery.regions import Regions, ScoredTile, beside, keep_regions, label_regions
-from imagery.sampling import MAX_PIXELS, Pair, PairReader, Sample, gradients
-from imagery.scene import Outline, Role, Scene
-from imagery.shift_error import CE90, ShiftError
-from imagery.strength import strength_of
+from imagery.regions import (
+    Regions,
+    ScoredTile,
+    TileRegions,
+    beside,
+    keep_regions,
+    label_regions,
+    regions_in,
+)
+from imagery.roughness import Cells, roughness_at, steps_of
+from imagery.sampling import Pair, PairReader, gradients
+from imagery.scene import Outline
 from imagery.threshold import Cut
 from imagery.warp import crop
 from imagery.write import create
 
 DEFAULT_MIN_PIXELS = 16
-_UNMEASURED_SHIFT = 0.5
-_LEAST_SHIFT = 0.1
-"""Misregistration assumed along each axis, px: where it wasn't measured, and at the least."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Measure:
-    """The fitted way from two scenes' pixels to scores."""
-
-    method: str
-    radiometry: normalise.Radiometry
-    noise: difference.Noise
-    fitted: Any = None
-    """What the method was fitted to besides; None where the noise is all."""
-
-    why: str = ""
-    """Why this method, in words."""
-
-    @property
-    def halo(self) -> int:
-        """Pixels around a pixel that its score depends on, besides its gradient."""
-        return difference.METHODS[self.method].halo
-
-    @property
-    def cut(self) -> float | None:
-        """The score that parts changed from unchanged, where the method found it itself."""
-        found = difference.METHODS[self.method].cut
-        return None if found is None else found(self.fitted)
-
-    def score(self, pair: Pair) -> difference.Scores:
-        """Scores of a window of both scenes, as they are, of its shape.
-
-        Those within ``halo`` px of its border are of no worth.
-        """
-        return self.scored(self.normalised(pair))
-
-    def normalised(self, pair: Pair) -> Pair:
-        """A pair with the later scene in the earlier one's radiometry."""
-        return normalised(pair, self.radiometry)
-
-    def scored(self, pair: Pair) -> difference.Scores:
-        """Scores, as :meth:`score`, of a pair that is normalised."""
-        fitted = self.noise if self.fitted is None else self.fitted
-        return difference.METHODS[self.method].score(pair, fitted)
-
-    def score_sample(self, sample: Sample) -> NDArray[np.float32]:
-        """Scores of sampled pixels, shape (pixels,): of windows, if the method looks around."""
-        return self._sampled(sample, lambda scores: scores.score)
-
-    def singles(self, sample: Sample) -> NDArray[np.float32]:
-        """The same of what regions are decided by, before means over 3 × 3 px are taken."""
-        return self._sampled(sample, self._decisive)
-
-    def strength(self, scores: difference.Scores, seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Strengths of a window, of its shape; see :func:`imagery.strength.strength_of`."""
-        return strength_of(self._decisive(scores), seen)
-
-    def strengths(self, sample: Sample) -> NDArray[np.float32]:
-        """Strengths of the seen pixels of the sampled windows, shape (pixels,)."""
-        return np.concatenate(
-            [self.strength(self.score(pair), pair.seen)[pair.seen] for pair in sample.windows]
-        )
-
-    def _decisive(self, scores: difference.Scores) -> NDArray[np.float32]:
-        """What regions are decided by, in standard deviations of noise.
-
-        A method that parts two classes scores how far a patch lies between them, whatever noise
-        does; then it is the difference itself.
-        """
-        return scores.score if self.cut is None else np.abs(scores.signed)
-
-    def _sampled(
-        self, sample: Sample, of: Callable[[difference.Scores], NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
-        if not self.halo:
-            return np.asarray(of(self.score(as_row(sample)))[0])
-        step = max(1, -(-sum(int(pair.seen.sum()) for pair in sample.windows) // MAX_PIXELS))
-        return np.concatenate([of(self.score(pair))[pair.seen][::step] for pair in sample.windows])
-
-    def candidates(
-        self, pair: Pair, score: NDArray[np.float32], *, above: float
-    ) -> NDArray[np.bool_]:
-        """Seen pixels of a normalised pair above a cut, within their change's outline."""
-        candidate = pair.seen & (score > above)
-        if not difference.METHODS[self.method].outlined:
-            return candidate
-        return outline.covered(score, self.in_noise(pair, candidate), candidate)
-
-    def in_noise(self, pair: Pair, where: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Change vectors of a normalised pair, whitened by the noise; shape (bands, pixels)."""
-        place = np.flatnonzero(where)
-        after, before = (x.reshape(len(x), -1)[:, place] for x in (pair.after, pair.before))
-        return np.asarray(self.noise.whitening @ (after - before - self.noise.mean[:, None]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,6 +44,8 @@ class ScoredMap:
     """What the map pass found; ``rasters`` are score, change and valid."""
 
     regions: Regions
+    """Their strengths as they were decided by: as on the smoothest ground."""
+
     bounds: NDArray[np.int64] | None
     """How many of each region and those above it may be false; shape (regions,)."""
 
@@ -142,89 +54,8 @@ class ScoredMap:
     rasters: dict[str, Path]
 
 
-Decide = Callable[[NDArray[np.float64], Observed], Decision]
-"""From the strengths of all regions that touch the area, and what of it was seen."""
-
-
-def fit_measure(
-    sample: Sample,
-    radiometry: normalise.Radiometry,
-    scenes: Mapping[Role, Scene],
-    bands: BandPairs,
-    *,
-    choice: difference.Choice,
-) -> Measure:
-    """The measure with the noise that the sample shows.
-
-    Parameters
-    ----------
-    choice
-        The method, its options, and why it was chosen.
-    """
-    noise = difference.fit_noise(
-        radiometry.apply(sample.after) - sample.before,
-        quantisation=_quantisation(scenes, bands, radiometry),
-    )
-    method = difference.METHODS[choice.method]
-    tiles = sample.windows if method.halo else [as_row(sample)]
-    return Measure(
-        method=choice.method,
-        radiometry=radiometry,
-        noise=noise,
-        fitted=method.fit([normalised(t, radiometry) for t in tiles], noise, choice.options),
-        why=choice.why,
-    )
-
-
-def normalised(pair: Pair, radiometry: normalise.Radiometry) -> Pair:
-    """A pair with the later scene in the earlier one's radiometry."""
-    after, slope = radiometry.apply_with_slope(pair.after)
-    return replace(pair, after=after, spill=pair.spill * slope)
-
-
-def as_row(sample: Sample) -> Pair:
-    """Sampled pixels as a window of one row, for methods that look at single pixels."""
-    count = sample.before.shape[1]
-    return Pair(
-        before=sample.before[:, None],
-        after=sample.after[:, None],
-        spill=sample.spill[:, :, None],
-        error=np.zeros((1, count), np.float32),
-        seen=np.ones((1, count), bool),
-    )
-
-
-def expected_misregistration(alignment: Alignment) -> ShiftError:
-    """How far pixels may be off after the alignment: along each axis, and no less than 0.1 px."""
-    if alignment.error is None:
-        return ShiftError.constant(_UNMEASURED_SHIFT)
-    error = alignment.error
-    return replace(error, values=np.hypot(error.values, _LEAST_SHIFT))
-
-
-def largest_misregistration(alignment: Alignment, *, usable_ce90: float) -> float:
-    """Beyond which error a pixel counts as not observed; nowhere, if the user accepted it so."""
-    if alignment.verdict in ("trusted", "usable"):
-        return math.hypot(usable_ce90 / CE90, _LEAST_SHIFT)
-    return math.inf
-
-
-def _quantisation(
-    scenes: Mapping[Role, Scene], bands: BandPairs, radiometry: normalise.Radiometry
-) -> NDArray[np.float64]:
-    """Variance that rounding to stored integers adds to the difference, per band."""
-    total = np.zeros(len(bands.before))
-    index: dict[Role, tuple[int, ...]] = {"before": bands.before, "after": bands.after}
-    for role, scene in scenes.items():
-        if np.dtype(scene.dtype).kind not in "iu":
-            continue
-        scale = {band.index: band.scale for band in scene.bands}
-        step = np.array([scale[i] for i in index[role]])
-        if role == "after":
-            ends = np.ptp(radiometry.target, axis=1) / np.ptp(radiometry.source, axis=1)
-            step = step * ends
-        total += step**2 / 12
-    return total
+Decide = Callable[[Regions, Observed, Cells], Decision]
+"""From all regions that touch the area, what of it was seen, and its ground."""
 
 
 def least_pixels(plan: Plan, options: DetectOptions) -> int:
@@ -262,38 +93,65 @@ def score_map(
     paths = {name: folder / f"{name}.tif" for name in ("score", "change", "valid")}
     nan = float("nan")
     with (
-        create(paths["score"], geobox=geobox, count=1, dtype="float32", nodata=nan) as scores,
+        # Overviews show the highest: a change of few pixels is seen in the smallest of them.
+        create(
+            paths["score"],
+            geobox=geobox,
+            count=1,
+            dtype="float32",
+            nodata=nan,
+            overviews="highest",
+        ) as scores,
         create(paths["valid"], geobox=geobox, count=1, dtype="uint8", nodata=None) as valids,
         # In a file without a name, so that memory stays flat and nothing is ever left behind.
         tempfile.TemporaryFile(dir=folder) as scratch,
     ):
-        labels: NDArray[np.uint32] = np.memmap(scratch, np.uint32, "w+", shape=window.shape)
+        cells = Cells.over(window)
+        run = partial(
+            _map_tile,
+            pair,
+            measure,
+            area,
+            whole=window,
+            threshold=cut.value,
+            ignored=ignored,
+            rough=options.decision.asks,
+        )
 
-        def results() -> Iterator[ScoredTile]:
-            run = partial(score_tile, pair, measure, area, threshold=cut.value, ignored=ignored)
+        def results() -> Iterator[TileRegions]:
             done = map_tiles(run, tiles, executor=executor)
-            for number, (tile, (scored, codes)) in enumerate(done, start=1):
+            for number, (tile, (scored, codes, regions)) in enumerate(done, start=1):
                 place = tile.shifted(-window.top, -window.left)
-                scores.write(place, np.where(scored.seen, scored.score, np.float32(nan))[None])
+                scores.write(place, scored.score[None])
                 valids.write(place, codes.valid[None])
                 tally.add(codes, scored.inside)
+                cells.add(scored)
                 tell(Progress("difference", number, len(tiles)))
-                yield scored
+                yield regions
 
         labelled = label_regions(
-            results(), window=window, least_pixels=least_pixels(plan, options), labels=labels
+            results(), window=window, least_pixels=least_pixels(plan, options), spool=scratch
         )
         observed = tally.observed(plan, area)
         check_coverage(observed, pair, least=options.grid.min_coverage)
-        decision = decide(labelled.regions.strength, observed)
-        kept = labelled.regions.strength >= decision.high
-        regions = keep_regions(labelled, kept)
-        with create(paths["change"], geobox=geobox, count=1, dtype="uint32", nodata=0) as changes:
+        decision = decide(labelled.regions, observed, cells)
+        found = labelled.regions
+        score = decision.scores(found.strength, cells.at(found.peak))
+        kept = score >= decision.high
+        keep_regions(labelled, kept)
+        with create(
+            paths["change"],
+            geobox=geobox,
+            count=1,
+            dtype="uint32",
+            nodata=0,
+            overviews="highest",
+        ) as changes:
             for tile in tiles:
-                rows, cols = tile.within(window)
-                changes.write(tile.shifted(-window.top, -window.left), labels[rows, cols][None])
+                place = tile.shifted(-window.top, -window.left)
+                changes.write(place, labelled.labels(tile)[None])
     return ScoredMap(
-        regions=regions,
+        regions=replace(labelled.regions, strength=score[kept]),
         bounds=None if decision.rank_bounds is None else decision.rank_bounds[kept],
         decision=decision,
         observed=observed,
@@ -302,25 +160,59 @@ def score_map(
 
 
 def kept_changes(
-    measure: Measure, *, low: float, high: float, least_pixels: int
+    measure: Measure, *, low: float, high: float, least_pixels: int, reach: Reach | None = None
 ) -> Callable[[Pair], NDArray[np.bool_]]:
     """The decision on a window alone: where a pair holds regions large and strong enough.
 
-    Regions end at the window's border.
+    Regions end at the window's border.  With ``reach``, the rougher the ground, the stronger they
+    must be.
     """
+    return partial(
+        _kept_changes, measure, low=low, high=high, least_pixels=least_pixels, reach=reach
+    )
 
-    def found(pair: Pair) -> NDArray[np.bool_]:
-        normal = measure.normalised(pair)
-        scores = measure.scored(normal)
-        score = scores.score
-        labels, count = ndimage.label(measure.candidates(normal, score, above=low), np.ones((3, 3)))
-        numbers = np.arange(count + 1)
-        strongest = ndimage.maximum(measure.strength(scores, normal.seen), labels, numbers)
-        kept = (np.bincount(labels.ravel()) >= least_pixels) & (strongest >= high)
-        kept[0] = False
-        return np.asarray(kept[labels])
 
-    return found
+def _kept_changes(
+    measure: Measure,
+    pair: Pair,
+    *,
+    low: float,
+    high: float,
+    least_pixels: int,
+    reach: Reach | None,
+) -> NDArray[np.bool_]:
+    normal = measure.normalised(pair)
+    scores = measure.scored(normal)
+    score = scores.score
+    labels, count = ndimage.label(measure.candidates(normal, score, above=low), np.ones((3, 3)))
+    numbers = np.arange(count + 1)
+    strength = measure.strength(scores, normal.seen)
+    if reach is not None:
+        strength /= reach.at(roughness_at(normal, noise=measure.noise)).astype(np.float32)
+    strongest = ndimage.maximum(strength, labels, numbers)
+    kept = (np.bincount(labels.ravel()) >= least_pixels) & (strongest >= high)
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
+def _map_tile(
+    pair: PairReader,
+    measure: Measure,
+    area: Extent | None,
+    window: Window,
+    *,
+    whole: Window,
+    threshold: float,
+    ignored: Outline | None,
+    rough: bool,
+) -> tuple[ScoredTile, Codes, TileRegions]:
+    """A tile's scores, NaN where it isn't seen, what was observed, and its regions."""
+    scored, codes = score_tile(
+        pair, measure, area, window, threshold=threshold, ignored=ignored, rough=rough
+    )
+    regions = regions_in(scored, window=whole)
+    shown = np.where(scored.seen, scored.score, np.float32(np.nan))
+    return replace(scored, score=shown), codes, regions
 
 
 def score_tile(
@@ -331,8 +223,12 @@ def score_tile(
     *,
     threshold: float,
     ignored: Outline | None = None,
+    rough: bool = False,
 ) -> tuple[ScoredTile, Codes]:
-    """Scores, candidates and what was observed of a tile; ``area`` is all of it where None."""
+    """Scores, candidates and what was observed of a tile; ``area`` is all of it where None.
+
+    ``rough`` asks for how rough the ground is too.
+    """
     before, after = pair.read(window)
     padded = window.padded(pair.halo)
     errors = pair.errors(padded)
@@ -365,5 +261,6 @@ def score_tile(
         seen=seen[own],
         beside_unseen=beside(~seen)[own],
         inside=inside,
+        steps=steps_of(normal, window, noise=measure.noise) if rough else None,
     )
     return scored, codes.cut(*own)

@@ -12,11 +12,12 @@ from imagery.bands import BandPairs
 from imagery.decision import Decision
 from imagery.grid import Plan
 from imagery.injected import Missed
+from imagery.measure import Measure
 from imagery.options import DetectOptions
 from imagery.record import Caution, StepRecord, to_json
 from imagery.sampling import PairReader, Sample
 from imagery.scene import Role, Scene
-from imagery.scoring import Measure, ScoredMap, least_pixels
+from imagery.scoring import ScoredMap, least_pixels
 from imagery.threshold import Cut
 
 

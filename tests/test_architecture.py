@@ -19,16 +19,18 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "imagery": (
         # values
-        "errors", "blocks", "block_cache", "raster", "record", "strict", "options", "scene",
-        "compiled", "shift", "seamed_shift", "shift_error", "untrusted",
+        "errors", "blocks", "block_cache", "raster", "record", "strict", "options", "stamp",
+        "scene", "compiled", "shift", "seamed_shift", "shift_error", "untrusted", "codec",
         # in and out
-        "env", "mask", "rounding", "bands", "metadata", "comparability", "grid_file",
-        "grid", "positions", "masks", "products", "read", "write", "transform", "blockwise",
+        "visit", "env", "mask", "rounding", "bands", "metadata", "comparability", "grid_file",
+        "grid", "positions", "masks", "products", "read", "write", "transform", "cluster",
+        "blockwise",
         # steps
-        "resample", "warp", "ortho", "coregister", "outline", "sampling", "mad", "piecewise",
-        "normalise", "empirical_null", "threshold", "difference", "nulls", "injected", "strength",
-        "decision", "regions", "observed", "clouds", "scoring", "evidence", "preview", "aligned",
-        "steps", "fitted", "decoys", "deciding",
+        "resample", "warp", "overview", "ortho", "coregister", "outline", "sampling", "mad",
+        "piecewise", "normalise", "empirical_null", "threshold", "difference", "nulls",
+        "injected", "strength", "decision", "regions", "roughness", "observed", "clouds",
+        "measure", "scoring", "evidence", "preview", "aligned", "steps", "kept", "fitted",
+        "decoys", "deciding",
         # pipeline
         "align", "detect",
         # beside the flow
@@ -36,14 +38,14 @@ ORDER = {
     ),
     "aoi": (
         "options", "output", "facts", "places", "geopackage", "changes", "case", "report",
-        "finding", "inspection", "alignment", "workflow", "cli", "__main__",
+        "finding", "inspection", "alignment", "inputs", "workflow", "batch", "cli", "__main__",
     ),
 }  # fmt: skip
 """What each package holds, in the order of the flow: a module imports what stands to its left."""
 
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 100
 
-OPENERS = {"imagery/env.py", "imagery/write.py"}
+OPENERS = {"imagery/env.py", "imagery/write/__init__.py"}
 """The only modules that open rasters."""
 
 SIMULATOR = "imagery/simulate/"

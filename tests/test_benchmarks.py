@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ import change  # noqa: E402
 import false_alarms  # noqa: E402
 import optical_choice  # noqa: E402
 import radar_choice  # noqa: E402
+import scale  # noqa: E402
 from _alarm_tables import above_twice, pooled, report, surely_twice, warned  # noqa: E402
 from _classical import OPTICAL, RADAR  # noqa: E402
 from _decided import Held, Run, held_against, mapped, run_of  # noqa: E402
@@ -33,7 +36,9 @@ from _places import CATALOGUE, Place, picture, places  # noqa: E402
 from _planting import SIDE, Planted, plant  # noqa: E402
 from _quiet_real import Squares  # noqa: E402
 from _radar_scenes import FAMILIES, Family, looks_drawn, simulated  # noqa: E402
+from _scale_tables import aims, figures, profile_table  # noqa: E402
 from _scenery import GROUNDS, Look, Object, ground_of, scattered, truth_of, write_scene  # noqa: E402
+from _steps import PRODUCTS, Clock  # noqa: E402
 from _tables import between_markers, markdown, share, wilson  # noqa: E402
 from _trials import ACCEPT, EITHER, KINDS, REFUSE, make  # noqa: E402
 
@@ -126,6 +131,28 @@ def test_a_pair_repeats(grounds: list[Path], tmp_path: Path) -> None:
         write_pair(tmp_path / name, scenario="full", size=300, seed=1, base=grounds)
     for file in ("before.tif", "after.tif", "truth.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_pair_of_four_bands_knows_what_changed(grounds: list[Path], tmp_path: Path) -> None:
+    write_pair(
+        tmp_path, scenario="full", size=600, seed=3, base=grounds, bands=4, compress="deflate"
+    )
+    with rasterio.open(tmp_path / "before.tif") as file:
+        assert file.descriptions == ("red", "green", "blue", "nir")
+        assert (file.dtypes[0], file.compression.value) == ("uint16", "DEFLATE")
+        before = file.read().astype(float)
+    after = rasterio.open(tmp_path / "after.tif").read().astype(float)
+    label = rasterio.open(tmp_path / "truth.tif").read(1)
+    assert np.unique(label).tolist() == [0, 1, 255]
+    assert 0.01 < (label == 1).mean() < 0.025
+    known = Truth.read(tmp_path)
+    rows, cols = np.meshgrid(np.arange(600.0), np.arange(600.0), indexing="ij")
+    unlike = (label != 255) != known.valid(rows, cols)
+    assert unlike.mean() < 1e-3  # the displacement is taken as one over 16 px
+    # The move is some 3 px, undone here by whole pixels.
+    moved = np.roll(after, (2, -2), axis=(1, 2))
+    apart = np.abs(moved - before).mean(0)
+    assert apart[label == 1].mean() > 2 * apart[label == 0].mean()
 
 
 def test_a_roof_leans_by_its_height() -> None:
@@ -453,6 +480,128 @@ def test_the_tables_have_their_markers() -> None:
         assert f"<!-- /{name} -->" in page
 
 
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("README.md", "scale"), ("docs/performance.md", "scale"), ("docs/performance.md", "profile")],
+)
+def test_the_tables_of_scale_have_their_markers(page: str, name: str) -> None:
+    text = (BENCHMARKS.parent / page).read_text("utf-8")
+    assert f"<!-- {name} -->\n" in text
+    assert f"<!-- /{name} -->" in text
+
+
+# Scale
+
+
+def ran(seconds: float, mib: float, *, cpu: float = 1) -> dict[str, float]:
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mib": mib, "status": 0}
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    small = {
+        "floor": [ran(1, 80), ran(3, 80), ran(2, 80)],
+        "detect": [ran(8, 1000, cpu=12)],
+        "detect, 1 worker": [ran(16, 900)],
+        "usual script": [ran(10, 5000)],
+        "align": [ran(3, 500)],
+        "AROSICS local": [ran(29, 500)],
+    }
+    large = {"floor": [ran(20, 80)], "detect": [ran(60, 1090, cpu=110)]}
+    return {
+        "date": "2026-01-01", "machine": "a machine", "versions": "versions", "ground": "a town",
+        "workers": 2, "rounds": [3, 1], "huge": 12000,
+        "start_up": {"twopass --help": 0.31, "import imagery": 0.1, "python": 0.02},
+        "pairs": {
+            "1000": {"runs": small, "f1": {"detect": 0.9, "usual script": 0.5}, "failed": []},
+            "3000": {"runs": large, "f1": {"detect": 0.9}, "failed": ["align"]},
+        },
+        "profile": {"size": 3000, "steps": {"read": ran(1, 100), "align": ran(3, 200, cpu=5)}},
+    }  # fmt: skip
+
+
+def test_what_was_measured_is_held_against_the_aims(results: dict[str, Any]) -> None:
+    rows = [line.strip("| ").split(" | ") for line in aims(results).splitlines()[2:]]
+    said = {row[0]: row[2:] for row in rows}
+    assert said["`detect`, 1,000 px a side, against the floor"] == [
+        "4.0 × (8.0 s against 2.0 s; 12.0 × by processor time)", "yes",
+    ]  # fmt: skip
+    assert said["its peak memory"] == ["1.05, 1.14 GB at 1,000, 3,000 px a side", "yes"]
+    assert said["growth of its peak memory"] == ["+9% from 1,000 to 3,000 px", "yes"]
+    assert said["its time for a pixel"][1] == "**no**"
+    assert said["2 workers against 1, 1,000 px"] == ["2.00 ×", "yes"]
+    assert said["`twopass --help`"] == ["0.31 s (Python alone: 0.02 s)", "**no**"]
+    assert said["`import imagery`"][1] == "yes"
+    assert said["`align`, 1,000 px, against AROSICS local"][1] == "**no**"
+    beside = "`detect`, 1,000 px, against the usual script"
+    assert [said[f"{beside}: {what}"][1] for what in ("time", "memory", "F1 of pixels")] == [
+        "yes", "yes", "yes",
+    ]  # fmt: skip
+    assert len(said) == 12
+    table = figures(results)
+    assert "| 1,000 | floor | 2.0 (1.0 to 3.0) | 1.0 | 1.0 | 2000 | 0.08 |  |" in table
+    assert "| 3,000 | align | failed |" in table
+    assert "| align | 3.0 | 75% | 5.0 | 0.21 |" in profile_table(results)
+
+
+def test_a_run_of_few_programs_has_its_tables_too(results: dict[str, Any]) -> None:
+    results["pairs"] = {
+        "1000": {"runs": {"usual script": [ran(10, 5000)]}, "f1": {}, "failed": ["floor"]}
+    }
+    assert len(aims(results).splitlines()) == 2 + 2  # the start-up alone
+    assert "| 1,000 | usual script | 10.0 |" in figures(results)
+
+
+def test_a_map_is_held_against_the_truth_on_its_pixels(tmp_path: Path) -> None:
+    label = np.zeros((1, 600, 700), np.uint8)
+    label[0, 505:530, 100:120] = 1
+    label[0, :, :50] = 255
+    found = np.zeros((1, 580, 660), np.int32)  # from row 20 and col 30 on
+    found[0, 485:510, 70:80] = 7
+    found[0, 300:310, 0:20] = 3  # not seen in both
+    for name, values, at in (("truth", label, (0, 0)), ("map", found, (20, 30))):
+        with rasterio.open(
+            tmp_path / f"{name}.tif", "w", driver="GTiff", count=1, dtype=values.dtype,
+            height=values.shape[1], width=values.shape[2], crs="EPSG:32633",
+            transform=from_origin(300_000 + 0.6 * at[1], 5_000_000 - 0.6 * at[0], 0.6, 0.6),
+        ) as dataset:  # fmt: skip
+            dataset.write(values)
+    assert scale.f1(tmp_path / "map.tif", tmp_path / "truth.tif") == pytest.approx(2 / 3)
+
+
+def test_the_floor_and_the_usual_script_are_programs(grounds: list[Path], tmp_path: Path) -> None:
+    write_pair(
+        tmp_path, scenario="full", size=600, seed=3, base=grounds, bands=4, compress="deflate"
+    )
+    before, after, mask = (str(tmp_path / f"{n}.tif") for n in ("before", "after", "mask"))
+    subprocess.run(scale.program("_floor.py", before, after, mask, "2"), check=True)
+    with rasterio.open(mask) as file:
+        assert (file.shape, file.dtypes, file.compression) == ((600, 600), ("uint8",), None)
+        assert (file.read(1) == 1).all()
+    outlines = tmp_path / "changes.geojson"
+    subprocess.run(scale.program("_usual.py", before, after, mask, str(outlines)), check=True)
+    assert scale.f1(Path(mask), tmp_path / "truth.tif") > 0.6
+    assert json.loads(outlines.read_text().splitlines()[0])["geometry"]["type"] == "Polygon"
+
+
+def test_the_steps_after_the_map_are_those_of_the_workflow() -> None:
+    from aoi import changes, workflow
+
+    known = {**vars(changes), **vars(workflow)}
+    assert [name for name in PRODUCTS if not callable(known.get(name))] == []
+
+
+def test_a_clock_knows_what_each_step_took() -> None:
+    clock = Clock(time.time() - 2)
+    clock.begin("read")
+    clock.begin("read")
+    assert clock.timed(lambda: 3, "write")() == 3
+    clock.begin("end")
+    assert list(clock.rows) == ["start-up", "read", "write", "between products"]
+    assert clock.rows["start-up"]["seconds"] >= 2
+    assert clock.rows["write"]["peak_mib"] > 10
+
+
 # Programs
 
 
@@ -465,6 +614,7 @@ def test_a_program_is_watched(tmp_path: Path) -> None:
     assert run["status"] == 3
     assert 0.4 <= run["seconds"] < 20
     assert 76 < run["peak_mib"] < 200
+    assert 0 < run["cpu_seconds"] < 20
 
 
 @pytest.mark.parametrize("method", ["ours", "phase_correlation"])

@@ -25,7 +25,12 @@ MODULES = {
     for path in (ROOT / package).rglob("*.py")
 }
 
-OTHER_TOOLS = {"--help", "--version", "--system-site-packages"}
+OTHER_TOOLS = {
+    "--help", "--version", "--system-site-packages",
+    # of Dask, and of Slurm
+    "--host", "--hostfile", "--memory-limit", "--no-dashboard", "--nthreads", "--nworkers",
+    "--protocol", "--scheduler-file", "--cpus-per-task", "--mem-per-cpu", "--ntasks",
+}  # fmt: skip
 """Options that the pages name and that belong to every command, or to another program."""
 
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -86,11 +91,13 @@ def command_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def option_table(command: str) -> str:
-    """The options of a command, in the order of its help."""
+def option_table(command: str, *, beyond: str | None = None) -> str:
+    """The options of a command, in the order of its help; but for those of another, alike."""
     lines = ["| option | value | default | meaning |", "|---|---|---|---|"]
+    others = [] if beyond is None else cli.commands[beyond].params
+    alike = {(other.opts[0], other.help) for other in others if isinstance(other, click.Option)}
     for option in cli.commands[command].params:
-        if not isinstance(option, click.Option):
+        if not isinstance(option, click.Option) or (option.opts[0], option.help) in alike:
             continue
         choice = isinstance(option.type, click.Choice)
         value = "" if option.is_flag else option.metavar or ""
@@ -187,6 +194,12 @@ class TestOptions:
     def test_the_table_of_a_command_is_complete(self, command: str) -> None:
         expected = option_table(command)
         found = between(DOCS / "command-line.md", f"options of {command}")
+        assert found == expected, f"put there:\n{expected}"
+
+    def test_a_batch_takes_every_option_of_detect(self) -> None:
+        assert flags(cli.commands["batch"]) == flags(cli.commands["detect"]) | {"--jobs"}
+        expected = option_table("batch", beyond="detect")
+        found = between(DOCS / "command-line.md", "options of batch")
         assert found == expected, f"put there:\n{expected}"
 
 

@@ -18,7 +18,9 @@ from aoi.alignment.pictures import Picture
 from aoi.alignment.scatter import SIDE, draw_scatter
 from aoi.alignment.ties import CLASSES
 from aoi.alignment.words import Told
+from aoi.report.files import png_of
 from aoi.report.sheet import (
+    DPI,
     INK,
     MUTED,
     RED,
@@ -30,7 +32,6 @@ from aoi.report.sheet import (
     font,
     height_of,
     picture_of,
-    png_of,
     set_lines,
     text_width,
 )
@@ -75,7 +76,7 @@ def draw_alignment(told: Told, still: Picture) -> bytes:
             draw_scatter(figure, told, left=_EDGE + left, top=top + down, after=after)
         draw_lines(figure, foot, left=_EDGE, top=top + at.height + 0.12)
         notes = {"Title": _title(told), "Description": words.verdict(told), "Software": "twopass"}
-        return png_of(picture_of(figure), notes)
+        return png_of(picture_of(figure), notes, dpi=DPI)
 
 
 @dataclass(frozen=True, kw_only=True)

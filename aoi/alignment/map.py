@@ -15,6 +15,7 @@ from aoi.alignment.scatter import BLUE
 from aoi.alignment.ties import CLASSES
 from aoi.alignment.words import Told
 from aoi.report.furniture import round_down
+from aoi.report.pixels import draw_pixels
 from aoi.report.sheet import INK, UNSEEN
 from imagery.coregister import TiePoints
 
@@ -74,7 +75,8 @@ def draw_map(
     # Light and of little contrast, so that it carries what is drawn on it.
     pale = still.rgba.copy()
     pale[..., :3] = 120 + (pale[..., :3] * 0.52).astype(np.uint8)
-    axes.imshow(pale, extent=edges, interpolation="antialiased", aspect="auto")
+    down, along = (side / length for side, length in zip(window.shape, pale.shape[:2], strict=True))
+    draw_pixels(axes, pale, np.array([[along, 0, edges[0]], [0, down, edges[3]]]))
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from PIL import Image
 
 from imagery.bands import BandPairs
 from imagery.blocks import Window
+from imagery.env import open_raster
 from imagery.grid import Plan
 from imagery.scene import Role, Scene
 from imagery.warp import crop, warp_window
@@ -42,9 +45,7 @@ def picture(scene: Scene, plan: Plan, bands: BandPairs, *, role: Role) -> Pictur
 
     Images that could not be aligned share no radiometry, so each has its own stretch.
     """
-    window = plan.estimation
-    factor = max(1.0, max(window.shape) / LONGEST)
-    shape = max(1, round(window.height / factor)), max(1, round(window.width / factor))
+    window, shape = plan.estimation, shape_of(plan)
     scale = Affine.scale(window.width / shape[1], window.height / shape[0])
     grid = GeoBox(shape, crop(plan.geobox, window).affine * scale, plan.geobox.crs)
     indexes = bands.before if role == "before" else bands.after
@@ -52,6 +53,35 @@ def picture(scene: Scene, plan: Plan, bands: BandPairs, *, role: Role) -> Pictur
     layers = [_stretched(band, raster.valid) for band in raster.data]
     grey = np.mean(layers, axis=0) if raster.valid.any() else np.zeros(shape)
     return Picture(grey=(255 * grey).round().astype(np.uint8), seen=raster.valid, window=window)
+
+
+def shape_of(plan: Plan) -> tuple[int, int]:
+    """Rows and columns of a picture."""
+    window = plan.estimation
+    factor = max(1.0, max(window.shape) / LONGEST)
+    return max(1, round(window.height / factor)), max(1, round(window.width / factor))
+
+
+def picture_from(preview: Path, plan: Plan) -> Picture:
+    """The picture out of a preview, which shows the same window and was stretched before.
+
+    Parameters
+    ----------
+    preview
+        Of one or three bands and alpha, uint8.
+    plan
+        Of the case, whose display is its estimation.
+    """
+    with open_raster(preview) as source:
+        bands = source.read()
+    grey = bands[:-1].mean(axis=0, dtype=np.float32).round().astype(np.uint8)
+    rows, cols = shape_of(plan)
+    # With alpha, so that what wasn't seen darkens no edge.
+    image = Image.fromarray(np.stack([grey, bands[-1]], axis=2)).resize(
+        (cols, rows), Image.Resampling.BOX
+    )
+    small = np.asarray(image)
+    return Picture(grey=small[..., 0].copy(), seen=small[..., 1] > 0, window=plan.estimation)
 
 
 def _stretched(band: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float64]:

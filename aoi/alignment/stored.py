@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from aoi.alignment.figure import draw_alignment
-from aoi.alignment.pictures import Picture, picture
+from aoi.alignment.pictures import Picture, picture, picture_from
 from aoi.alignment.ties import LAYER, write_ties
 from aoi.alignment.words import Told
 from aoi.case import read_record
@@ -44,7 +44,8 @@ def keep_ties(
 ) -> None:
     """Write what the figure is drawn from: every window, and the image that stays, small.
 
-    Nothing is written where no window was measured.
+    Nothing is written where no window was measured.  Of an image that is shown as a whole, which
+    would be read once more for it, the picture comes from its preview: see :func:`keep_context`.
 
     Parameters
     ----------
@@ -65,7 +66,25 @@ def keep_ties(
     if not len(alignment.tie_points):
         return
     write_ties(alignment.tie_points, plan, case / TIES)
-    shown = picture(scenes[plan.still], plan, bands, role=plan.still)
+    if plan.estimation != plan.display:
+        _write_context(case, plan, picture(scenes[plan.still], plan, bands, role=plan.still))
+
+
+def keep_context(case: Path, plan: Plan) -> None:
+    """Write the image that stays, small, where :func:`keep_ties` left it to its preview.
+
+    Raises
+    ------
+    OutputError
+        If the file can't be written.
+    """
+    if (case / TIES).exists() and plan.estimation == plan.display:
+        preview = case / "rasters" / f"{plan.still}_preview.tif"
+        with raster_environment():
+            _write_context(case, plan, picture_from(preview, plan))
+
+
+def _write_context(case: Path, plan: Plan, shown: Picture) -> None:
     rows, cols = shown.grey.shape
     scale = Affine.scale(plan.estimation.width / cols, plan.estimation.height / rows)
     geobox = GeoBox(

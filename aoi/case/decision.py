@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagery.decision import Decision
-from imagery.detect import ChangeMap
 from imagery.errors import MissingInputError
 from imagery.masks import LeftOut
 from imagery.options import DecisionOptions
 from imagery.products import Image, find_product
 from imagery.record import sha256_of
 from imagery.scene import InputFile
+
+if TYPE_CHECKING:
+    from imagery.detect import ChangeMap
 
 
 def decision_part(found: ChangeMap, quiet: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,14 +80,17 @@ def quiet_files(options: DecisionOptions, left_out: LeftOut) -> dict[str, Any]:
     }
 
 
-def _files(path: Path) -> list[InputFile]:
+def quiet_paths(path: Path) -> list[Path]:
     """An image's file, or those of a product of several: its metadata and its usual bands."""
     product = find_product(path)
     if isinstance(product, Image):
-        paths = [product.path]
-    else:
-        bands = [layer.path for layer in product.layers if layer.usual]
-        paths = list(dict.fromkeys((*product.metadata, *bands)))
+        return [product.path]
+    bands = [layer.path for layer in product.layers if layer.usual]
+    return list(dict.fromkeys((*product.metadata, *bands)))
+
+
+def _files(path: Path) -> list[InputFile]:
+    paths = quiet_paths(path)
     for file in paths:
         if not file.is_file():
             raise MissingInputError(

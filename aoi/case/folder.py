@@ -17,13 +17,17 @@ from aoi.case.manifest import MANIFEST, RECORD, listed_names
 from imagery.errors import OutputError, UsageError
 
 LOCK = ".lock"
+STEPS = "steps"
+"""Beside the folder that is being filled: what a run keeps of its steps until it is over."""
+
+_CASE = "case"
 
 _OTHERS_LEAVINGS = (".aux.xml", "-wal", "-shm", "-journal", "thumbs.db", "desktop.ini")
 """What viewers leave beside the files that they show."""
 
 _DISK = {
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
     if hasattr(errno, name)  # no system has them all
 }
 
@@ -42,7 +46,8 @@ def new_case(out: Path, *, overwrite: bool) -> Iterator[Path]:
     Yields
     ------
     Path
-        ``CASE.partial`` beside ``out``, empty, locked against a second run.
+        An empty folder in ``CASE.partial``, beside ``out``, which is locked against a second run.
+        Beside it lies the folder ``STEPS``, where a run that was killed had begun one.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def new_case(out: Path, *, overwrite: bool) -> Iterator[Path]:
     Notes
     -----
     Whatever ends the block early, nothing is left behind, and a case that was to be replaced stays
-    as it was.
+    as it was.  Only where the process is killed does ``CASE.partial`` stay, for the next run.
     """
     place = free_place(out, overwrite=overwrite)
     partial = place.with_name(place.name + ".partial")
@@ -76,18 +81,17 @@ def new_case(out: Path, *, overwrite: bool) -> Iterator[Path]:
         # Once more: another run may have ended between the first look and the lock.
         free_place(out, overwrite=overwrite)
         _empty(partial)
-        yield partial
-        if os.name == "nt":  # a folder with an open file in it cannot be renamed there
-            lock.release()
-        _put_in_place(partial, place)
+        case = partial / _CASE
+        case.mkdir()
+        yield case
+        _put_in_place(case, place)
     except BaseException as error:
         _drop(partial, lock)
         _remove(made)
         if isinstance(error, OSError) and error.errno in _DISK:
             raise _unwritable(place, error) from error
         raise
-    (place / LOCK).unlink(missing_ok=True)
-    lock.release()
+    _drop(partial, lock)
 
 
 def free_place(out: Path, *, overwrite: bool) -> Path:
@@ -163,6 +167,12 @@ def _check_replaceable(place: Path, *, overwrite: bool) -> None:
         )
 
 
+def stem_of(image: Path) -> str:
+    """What to call an image; of MTD_MSIL2A.xml, which every product has, its folder."""
+    absolute = image.absolute()
+    return absolute.parent.stem if absolute.name.startswith("MTD_") else absolute.stem
+
+
 def is_case(folder: Path) -> bool:
     """Whether a folder holds the record of a case."""
     try:
@@ -211,9 +221,10 @@ def _locked(partial: Path) -> FileLock:
 
 
 def _empty(partial: Path) -> None:
-    """Clear what an interrupted run left."""
+    """Clear what an interrupted run left, but for its steps."""
     for path in partial.iterdir():
-        if path.name == LOCK:
+        kept = path.name == STEPS and path.is_dir() and not path.is_symlink()
+        if kept or path.name == LOCK:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -221,14 +232,14 @@ def _empty(partial: Path) -> None:
             path.unlink()
 
 
-def _put_in_place(partial: Path, place: Path) -> None:
+def _put_in_place(case: Path, place: Path) -> None:
     old = None
     if place.exists():
         names = (f"{place.name}.old{number or ''}" for number in itertools.count())
         old = next(p for p in map(place.with_name, names) if not p.exists())
         place.rename(old)
     try:
-        partial.rename(place)
+        case.rename(place)
     except OSError:
         if old is not None:
             old.rename(place)
@@ -238,7 +249,12 @@ def _put_in_place(partial: Path, place: Path) -> None:
 
 
 def _drop(partial: Path, lock: FileLock) -> None:
-    # Before the lock goes: what another run makes there after that is not ours.
+    # The lock last, which tells whose folder it is; and before it is let go, because what another
+    # run makes there after that is not ours.
+    with suppress(OSError):
+        for path in partial.iterdir():
+            if path.name != LOCK:
+                shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(partial, ignore_errors=True)
     lock.release()
     if os.name == "nt":  # where an open file, the lock, cannot be removed

@@ -15,15 +15,23 @@ _DERIVED_FILES = ("report.html", "report.pdf")
 _DERIVED_FOLDER = "maps/"
 
 
-def write_manifest(case: Path) -> None:
+def write_manifest(case: Path, *, known: Mapping[str, str] | None = None) -> None:
     """List every file of a case but the manifest itself, with its SHA-256, sorted by name.
+
+    Parameters
+    ----------
+    case
+        The case folder.
+    known
+        SHA-256 of files that were hashed before and not touched since, by name.
 
     Raises
     ------
     OutputError
         If the folder cannot be written to.
     """
-    _write(case, {name: sha256_of(case / name) for name in _names(case)})
+    known = known or {}
+    _write(case, {name: known.get(name) or sha256_of(case / name) for name in _names(case)})
 
 
 def renew_manifest(case: Path) -> None:

@@ -9,20 +9,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 
 from aoi.case.decision import decision_part
 from aoi.case.manifest import RECORD
-from aoi.places import Area
-from imagery.detect import ChangeMap
 from imagery.errors import InputError
 from imagery.grid import ground_pixel
 from imagery.record import Caution, sha256_of, to_json
 from imagery.scene import InputFile, Scene
 from imagery.shift_error import CE90
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from aoi.places import Area
+    from imagery.detect import ChangeMap
 
 SCHEMA = 1
 _LIBRARIES = (

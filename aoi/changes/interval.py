@@ -33,8 +33,8 @@ import shapely
 from numpy.typing import NDArray
 
 from aoi.changes.measure import Shapes
+from imagery.measure import expected_misregistration
 from imagery.outline import ends_at
-from imagery.scoring import expected_misregistration
 from imagery.shift_error import ShiftError
 
 if TYPE_CHECKING:

@@ -45,21 +45,20 @@ def polygonize(change_tif: Path) -> gpd.GeoDataFrame:
     InputError
         If the raster cannot be read or its ids are too large.
     """
-    from rasterio.transform import Affine
-
     pieces: defaultdict[int, list[Any]] = defaultdict(list)
     counts: defaultdict[int, int] = defaultdict(int)
     stripes: defaultdict[int, set[int]] = defaultdict(set)
     with open_raster(change_tif) as dataset:
         crs, affine = dataset.crs, dataset.transform
-        for top, ids in _stripes(dataset, change_tif):
-            if not ids.any():
+        for top, stripe in _stripes(dataset, change_tif):
+            ids, columns = _without_empty_columns(stripe)
+            if not ids.size:
                 continue
             found, pixels = np.unique(ids[ids > 0], return_counts=True)
             for region, count in zip(found.tolist(), pixels.tolist(), strict=True):
                 counts[region] += count
                 stripes[region].add(top)
-            for polygon, region in _shapes(ids, Affine.translation(0, top)):
+            for polygon, region in _shapes(ids, columns, top):
                 pieces[region].append(polygon)
     regions = sorted(pieces)
     outlines = [
@@ -99,13 +98,37 @@ def _stripes(dataset: Any, path: Path) -> Iterator[tuple[int, NDArray[np.int32]]
         yield top, ids.astype(np.int32)
 
 
-def _shapes(ids: NDArray[np.int32], transform: Any) -> Iterator[tuple[Any, int]]:
+def _without_empty_columns(
+    ids: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """A stripe with one empty column after each run of filled ones, and which columns are left.
+
+    Most of an image is no region, and needn't be searched for outlines.
+    """
+    wide = np.pad(ids, ((0, 0), (0, 1)))
+    used = np.asarray((wide > 0).any(axis=0))
+    columns = np.flatnonzero(used | np.roll(used, 1))
+    return wide[:, columns], columns
+
+
+def _shapes(
+    ids: NDArray[np.int32], columns: NDArray[np.int64], top: int
+) -> Iterator[tuple[Any, int]]:
+    """Outlines of the pieces in a stripe, in pixel coordinates of the raster."""
     from rasterio.features import shapes
 
+    polygons, regions = [], []
     # Connected by sides alone: an outline that goes through a corner twice is not valid.
-    for polygon, region in shapes(ids, mask=ids > 0, connectivity=4, transform=transform):
+    for polygon, region in shapes(ids, mask=ids > 0, connectivity=4):
         rings = polygon["coordinates"]
-        yield shapely.Polygon(rings[0], rings[1:]), int(region)
+        polygons.append(shapely.Polygon(rings[0], rings[1:]))
+        regions.append(int(region))
+
+    def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([columns[points[:, 0].astype(np.intp)], points[:, 1] + top], axis=1)
+
+    drawn = shapely.transform(np.array(polygons, dtype=object), placed)
+    return zip(drawn, regions, strict=True)
 
 
 def _whole(polygons: list[Any], *, cut: bool, pixels: int) -> Any:

@@ -80,7 +80,8 @@ COLUMNS = (
         "score",
         "real",
         "",
-        "Highest strength of its pixels, in units of noise: root of the mean square over 3 × 3 px",
+        "Highest strength of its pixels, in units of noise: root of the mean square over 3 × 3 px; "
+        "where a rate or a share was asked for, as on the smoothest ground",
         4,
     ),
     Column("rank", "integer", "", "1 has the highest score"),

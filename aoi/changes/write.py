@@ -80,7 +80,7 @@ def write_geojson(frame: gpd.GeoDataFrame, path: Path, *, pixel_size_m: float) -
         feature = {
             "type": "Feature",
             "id": properties["id"],
-            "geometry": _rounded(shapely.geometry.mapping(outline), digits),
+            "geometry": shapely.geometry.mapping(outline),
             "properties": properties,
         }
         features.append(json.dumps(feature, ensure_ascii=False, allow_nan=False))
@@ -107,14 +107,6 @@ def _outlines(frame: gpd.GeoDataFrame, *, digits: int, pixel_size_m: float) -> A
         geometry = shapely.segmentize(geometry, max(1000.0, 100 * pixel_size_m) / unit)
     degrees = shapely.transform(geometry, lambda xy: np.round(to_degrees(xy), digits))
     return np.asarray(shapely.orient_polygons(degrees), dtype=object)
-
-
-def _rounded(value: Any, digits: int) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item, digits) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(item, digits) for item in value]
-    return round(value, digits) if isinstance(value, float) else value
 
 
 def _plain(value: Any, digits: int | None) -> Any:

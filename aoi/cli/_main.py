@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from aoi.cli._accuracy import accuracy
+from aoi.cli._batch import batch
 from aoi.cli._finding import archive, fetch, search
 from aoi.cli._options import build, from_class
 from aoi.cli._places import aoi
@@ -40,7 +41,7 @@ class _Group(click.Group):
 
 @click.group(
     cls=_Group,
-    commands=[accuracy, aoi, archive, fetch, search],
+    commands=[accuracy, aoi, archive, batch, fetch, search],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="twopass", message="twopass %(version)s")
@@ -51,7 +52,7 @@ def cli() -> None:
 _STATUSES = (
     "Exit status: 0 done, also where no change was found; 1 a defect of twopass; 2 wrong usage; "
     "3 an input can't be used or an output can't be written; 4 the alignment isn't trusted; "
-    "6 a rate of false alarms can't be honoured; 130 interrupted."
+    "6 a rate of false alarms can't be honoured; 7 the cluster fails; 130 interrupted."
 )
 
 
@@ -81,13 +82,14 @@ def detect(
     **values: Any,
 ) -> None:
     """Compare two images of a place: BEFORE and AFTER in, a case folder out."""
+    from aoi.case import stem_of
     from aoi.cli._detect import run_detect
     from aoi.cli._show import Shown
 
     run_detect(
         before,
         after,
-        out=Path(f"case_{_stem(before)}_{_stem(after)}") if out is None else out,
+        out=Path(f"case_{stem_of(before)}_{stem_of(after)}") if out is None else out,
         area_options=build(AreaOptions, values),
         options=build(DetectOptions, values),
         products=build(ProductOptions, values),
@@ -95,12 +97,6 @@ def detect(
         shown=Shown(as_json=as_json, quiet=quiet),
         diagnosis=diagnose,
     )
-
-
-def _stem(image: Path) -> str:
-    """What to call an image; of MTD_MSIL2A.xml, which every product has, its folder."""
-    absolute = image.absolute()
-    return absolute.parent.stem if absolute.name.startswith("MTD_") else absolute.stem
 
 
 @cli.command(short_help="Align one image to another.")

@@ -98,7 +98,8 @@ class Shown:
 
 def _early(message: Progress) -> list[str]:
     """What must be known before the run goes on."""
-    return [f"warning    {one_line(caution.message)}" for caution in message.cautions]
+    notes = [f"note       {one_line(message.note)}"] if message.note else []
+    return notes + [f"warning    {one_line(caution.message)}" for caution in message.cautions]
 
 
 def _warn(message: Progress) -> None:

@@ -195,11 +195,11 @@ def _assemble(written: _Written, partial: Partial) -> None:
         scales=tuple(layer.scale for _, layer in bands),
         offsets=tuple(layer.offset for _, layer in bands),
         mask=grid.masked,
-        means=grid.dtype != "uint8" or picture,
     )
     with create(
         written.path, geobox=written.geobox, count=len(bands), dtype=grid.dtype,
         nodata=grid.nodata, descriptions=names, looks=looks,
+        overviews="means" if grid.dtype != "uint8" or picture else "nearest",
     ) as target:  # fmt: skip
         for top in range(0, grid.height, _ROWS):
             rows = min(_ROWS, grid.height - top)

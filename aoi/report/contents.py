@@ -195,17 +195,17 @@ def _read_record(case: Path) -> Mapping[str, Json]:
 
 def _read_preview(path: Path) -> Picture:
     with open_raster(path) as source:
-        data = source.read()
+        if source.dtypes[0] != "uint8" or source.count not in (2, 4):
+            raise InputError(
+                f"{path.name}: is no preview",
+                found=f"{source.count} bands of {source.dtypes[0]}",
+                needed="1 or 3 bands and alpha, uint8",
+            )
+        pixels = np.empty((*source.shape, 4), np.uint8)
+        for place, band in enumerate((1, 2, 3, 4) if source.count == 4 else (1, 1, 1, 2)):
+            pixels[..., place] = source.read(band)
         transform = tuple(source.transform)[:6]
-    if data.dtype != np.uint8 or data.shape[0] not in (2, 4):
-        raise InputError(
-            f"{path.name}: is no preview",
-            found=f"{data.shape[0]} bands of {data.dtype}",
-            needed="1 or 3 bands and alpha, uint8",
-        )
-    colour = data[:-1] if data.shape[0] == 4 else np.repeat(data[:1], 3, axis=0)
-    pixels = np.concatenate([colour, data[-1:]]).transpose(1, 2, 0)
-    return Picture(pixels=np.ascontiguousarray(pixels), transform=transform)
+    return Picture(pixels=pixels, transform=transform)
 
 
 def _read_unobserved(path: Path, frame: Frame) -> tuple[tuple[BaseGeometry, ...], frozenset[int]]:

@@ -15,6 +15,7 @@ from PIL import Image
 from aoi.report import alarms, alignment, words
 from aoi.report.comparability import comparability, heeded
 from aoi.report.contents import Change, Contents
+from aoi.report.files import jpeg_of
 from aoi.report.inventory import record_rows
 from aoi.report.maps import Plate
 from aoi.report.sheet import glyph_path
@@ -31,7 +32,7 @@ _LONGEST_REASONS = 1200
 
 _MEASURE = re.compile(r"([\d.,]+ (?:%|m²|ha|km²))")  # not to be broken at the end of a line
 _MOST_BYTES = 10_500_000  # of figures, before base64 adds a third
-_QUALITIES = ((88, None), (82, 1600), (72, 1200))  # JPEG quality, longest side in px
+_SMALLER = ((82, 1600), (72, 1200))  # JPEG quality, longest side in px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,36 +250,33 @@ def _steps(record: Mapping[str, Json]) -> list[dict[str, Any]]:
 
 def _figures(plates: Sequence[Plate]) -> list[Figure]:
     """The figures as data URIs, JPEG or PNG, whichever is smaller, within the page's budget."""
-    for quality, side in _QUALITIES:
-        packed = [(plate, *_packed(plate, quality=quality, side=side)) for plate in plates]
-        if sum(len(data) for _, data, _ in packed) <= _MOST_BYTES:
+    packed = [
+        (plate.png, "png") if len(plate.png) <= len(plate.jpeg) else (plate.jpeg, "jpeg")
+        for plate in plates
+    ]
+    for quality, side in _SMALLER:
+        if sum(len(data) for data, _ in packed) <= _MOST_BYTES:
             break
+        packed = [(_shrunk(plate, quality=quality, side=side), "jpeg") for plate in plates]
     return [
         Figure(
             name=plate.name,
             uri=f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
-            width=plate.image.width,
-            height=plate.image.height,
+            width=plate.size[0],
+            height=plate.size[1],
             alt=plate.alt,
             caption=plate.caption,
         )
-        for plate, data, kind in packed
+        for plate, (data, kind) in zip(plates, packed, strict=True)
     ]
 
 
-def _packed(plate: Plate, *, quality: int, side: int | None) -> tuple[bytes, str]:
-    image = plate.image
-    if side is not None and max(image.size) > side:
-        factor = side / max(image.size)
-        size = (round(image.width * factor), round(image.height * factor))
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    target = io.BytesIO()
-    # Full colour resolution: half of it would smear the thin coloured outlines.
-    image.save(target, format="JPEG", quality=quality, subsampling=0, optimize=True)
-    jpeg = target.getvalue()
-    if side is None and len(plate.png) <= len(jpeg):
-        return plate.png, "png"
-    return jpeg, "jpeg"
+def _shrunk(plate: Plate, *, quality: int, side: int) -> bytes:
+    """A figure as JPEG, no longer than that many px."""
+    with Image.open(io.BytesIO(plate.png)) as image:
+        drawn = image.convert("RGB")
+    drawn.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+    return jpeg_of(drawn, quality=quality)
 
 
 def _coordinate_digits(pixel: Json) -> int:

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
-from matplotlib.transforms import Affine2D
 from shapely.geometry.base import BaseGeometry
 
 from aoi.report.contents import Change, Picture
 from aoi.report.furniture import Frame
 from aoi.report.labels import Box
+from aoi.report.pixels import draw_pixels
 from aoi.report.sheet import INK, UNSEEN, font, text_width
 
 COLOURS = {"brighter": "#ffd028", "darker": "#35b6ff", "mixed": "#f0226f"}
@@ -56,15 +56,8 @@ def draw_image(panel: Panel, picture: Picture) -> None:
     """The image, by its own affine: shifted, turned or flipped grids lie where they belong."""
     a, b, c, d, e, f = picture.transform
     x, y = panel.frame.from_world([c, c + a, c + b], [f, f + d, f + e])
-    matrix = np.array(
-        [[x[1] - x[0], x[2] - x[0], x[0]], [y[1] - y[0], y[2] - y[0], y[0]], [0, 0, 1]]
-    )
-    rows, cols = picture.pixels.shape[:2]
-    shown = panel.axes.imshow(picture.pixels, extent=(0, cols, rows, 0), aspect="auto")
-    shown.set_transform(Affine2D(matrix) + panel.axes.transData)
-    # imshow has fitted the limits to the pixels.
-    panel.axes.set_xlim(0, panel.frame.width)
-    panel.axes.set_ylim(0, panel.frame.height)
+    matrix = np.array([[x[1] - x[0], x[2] - x[0], x[0]], [y[1] - y[0], y[2] - y[0], y[0]]])
+    draw_pixels(panel.axes, picture.pixels, matrix)
 
 
 def draw_unobserved(panel: Panel, parts: Sequence[BaseGeometry]) -> None:

@@ -17,16 +17,20 @@ from aoi.output import write_whole
 from aoi.report import words
 from aoi.report.alignment import alignment
 from aoi.report.contents import Contents, Site, cropped
+from aoi.report.files import jpeg_of, png_of
 from aoi.report.findings import best_corner, draw_findings, extents_of, place_numbers
 from aoi.report.labels import Box
 from aoi.report.layers import Panel, draw_changes, draw_image, draw_unobserved, panel_on
 from aoi.report.layout import LEFT, RIGHT, TALLEST, Sheet, View, compose, map_size
 from aoi.report.margins import BLANK, about, compared, dated, foot, heading, summary, swatches
 from aoi.report.ornaments import draw_furniture, furniture_box
-from aoi.report.sheet import INK, RED, Line, axes_at, blank, png_of
+from aoi.report.sheet import DPI, INK, RED, Line, axes_at, blank
 
 MOST_SITES = 6
 """How many sites get a pair of chips, the strongest first."""
+
+QUALITY = 88
+"""Of figures as JPEG."""
 
 _MOST_NUMBERS = 60  # on the map of changes, so that they don't bury what they number
 _PAGE, _OVERVIEW = 8.0, 13.0  # inches
@@ -34,11 +38,14 @@ _PAGE, _OVERVIEW = 8.0, 13.0  # inches
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plate:
-    """One figure: its file's name, its pixels, its PNG, and its words."""
+    """One figure: its file's name, its size, its files, and its words."""
 
     name: str
-    image: Image.Image
+    size: tuple[int, int]
+    """Width and height in px."""
+
     png: bytes
+    jpeg: bytes
     caption: str
     alt: str
 
@@ -66,14 +73,14 @@ def write_maps(plates: Sequence[Plate], folder: Path) -> tuple[Path, ...]:
 def alignment_plate(contents: Contents, png: bytes) -> Plate:
     """The figure of the alignment, which is drawn elsewhere, as one of the case's."""
     with Image.open(io.BytesIO(png)) as image:
-        drawn = image.convert("RGB")
+        size, jpeg = image.size, jpeg_of(image, quality=QUALITY)
     line = alignment(contents.result)
     caption = (
         f"{line[:1].upper()}{line[1:]}. Arrows show the move that was applied, colours what it "
         "leaves at each window; the plots show the errors before and after it."
     )
     alt = f"Map of the windows that were matched, with plots of their errors. {caption}"
-    return Plate(name="alignment.png", image=drawn, png=png, caption=caption, alt=alt)
+    return Plate(name="alignment.png", size=size, png=png, jpeg=jpeg, caption=caption, alt=alt)
 
 
 @contextmanager
@@ -237,8 +244,9 @@ def _plate(contents: Contents, name: str, sheet: Sheet, *, caption: str, alt: st
         alt = f"{words.SIMULATED}. {alt}"
     return Plate(
         name=name,
-        image=image,
-        png=png_of(image, about(contents, subject=caption)),
+        size=image.size,
+        png=png_of(image, about(contents, subject=caption), dpi=DPI),
+        jpeg=jpeg_of(image, quality=QUALITY),
         caption=caption,
         alt=alt,
     )

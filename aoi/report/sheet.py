@@ -1,10 +1,9 @@
-"""The sheet of paper under a map: lines of text that are measured and wrapped, and its PNG."""
+"""The sheet of paper under a map: lines of text that are measured and wrapped, and its pixels."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from aoi.report.fonts import font_files, font_for, has_glyphs
 
@@ -166,7 +165,11 @@ def picture_of(figure: Figure) -> Image.Image:
     """The sheet as pixels, red, green, blue."""
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba()).copy()).convert("RGB")
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+    drawn = image.convert("RGB")
+    # A figure and its parts hold one another, and stay until the collector comes by.
+    canvas.renderer = None
+    return drawn
 
 
 def glyph_path(text: str, *, height: float) -> tuple[str, float] | None:
@@ -192,17 +195,6 @@ def glyph_path(text: str, *, height: float) -> tuple[str, float] | None:
     return "".join(parts), float(path.get_extents().x1 * scale)
 
 
-def png_of(image: Image.Image, about: Mapping[str, str]) -> bytes:
-    """The sheet as a PNG file that carries its title and credits; the same for the same input."""
-    notes = PngImagePlugin.PngInfo()
-    for key, text in about.items():
-        notes.add_itxt(key, text)
-    target = io.BytesIO()
-    options: dict[str, Any] = {"pnginfo": notes, "dpi": (DPI, DPI)}
-    image.save(target, format="PNG", **options)
-    return target.getvalue()
-
-
 def _pieces(line: Line) -> list[tuple[float, str, str]]:
     """The parts of a line by colour: where each starts in inches, its text, its colour."""
     parts = [line.text]
@@ -221,6 +213,8 @@ def _pieces(line: Line) -> list[tuple[float, str, str]]:
 
 
 def _wrap(line: Line, width: float) -> list[str]:
+    if text_width(line.text, size=line.size, bold=line.bold) <= width:
+        return [line.text]
     parts: list[str] = []
     current = ""
     for word in line.text.split(" "):

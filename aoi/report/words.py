@@ -34,13 +34,14 @@ def clean(value: object, *, longest: int = 400) -> str:
 
     Those would let a credit line turn the direction of reading, hide text or show as boxes.
     """
-    text = unicodedata.normalize("NFC", "" if value is None else str(value))
-    kept = (
-        " " if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Zs"} else character
-        for character in text
-        if unicodedata.category(character) not in {"Cf", "Cs", "Co", "Cn"}
-    )
-    line = " ".join("".join(kept).split())
+    text = "" if value is None else str(value)
+    if not (text.isascii() and text.isprintable()):  # most of it is
+        text = "".join(
+            " " if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Zs"} else character
+            for character in unicodedata.normalize("NFC", text)
+            if unicodedata.category(character) not in {"Cf", "Cs", "Co", "Cn"}
+        )
+    line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 

@@ -238,11 +238,8 @@ def move(
         nodata=stored.nodata,
         descriptions=stored.descriptions,
         tags={**stored.tags, **_told(transform, moving.method, mean)},
-        looks=replace(
-            stored.looks,
-            means=options.resampling != "nearest" and not stored.classes,
-            fast=True,
-        ),
+        looks=stored.looks,
+        overviews="nearest" if options.resampling == "nearest" or stored.classes else "means",
     ) as raster:
         done = map_tiles(moving.tile, tiles, executor=executor)
         for number, (tile, pixels) in enumerate(done, start=1):

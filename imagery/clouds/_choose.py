@@ -19,6 +19,7 @@ from imagery.grid import Extent, Plan, ground_pixel
 from imagery.masks import CLOUD_KINDS, LeftOut, find_masks, hashed, user_masks
 from imagery.observed import LEFT_OUT, VALID_BITS, Observed
 from imagery.options import DetectOptions
+from imagery.overview import Overview
 from imagery.record import Caution, StepRecord
 from imagery.scene import DrawnMask, InputFile, Mask, Role, Scene
 
@@ -118,7 +119,7 @@ class _Draft:
 
 def mask_scenes(
     plan: Plan,
-    scenes: Mapping[Role, Scene],
+    views: Mapping[Role, Overview],
     bands: BandPairs,
     *,
     area: Extent | None,
@@ -131,7 +132,7 @@ def mask_scenes(
 
     Parameters
     ----------
-    plan, scenes, bands
+    plan, views, bands
         What is to be compared, opened and not yet aligned.
     area
         What shares are told of; the display window where None.
@@ -142,13 +143,14 @@ def mask_scenes(
     folder
         Takes the rasters of clouds that are made here.
     executor
-        Runs the network's tiles.
+        Runs tiles.
 
     Raises
     ------
     InputError
         If a mask of the user can't be used, or the way that ``--clouds`` names isn't there.
     """
+    scenes = {role: view.scene for role, view in views.items()}
     drafts: dict[Role, _Draft] = {}
     cautions: list[Caution] = []
     rasters: dict[str, Path] = {}
@@ -166,7 +168,7 @@ def mask_scenes(
             if not draft.told and _from_network(draft, scene, plan, options, path, executor):
                 rasters[path.stem] = path
     if not all(draft.told for draft in drafts.values()):
-        found = suspect(plan, scenes, bands, area=area)
+        found = suspect(plan, views, bands, area=area, executor=executor)
         cautions += _from_suspicion(drafts, scenes, found, options, folder, rasters)
     return Masked(
         scenes={

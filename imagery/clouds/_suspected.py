@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from imagery.bands import BandPairs
 from imagery.blocks import Window
+from imagery.clouds._view import View, chosen_bands, view_grid, view_of
 from imagery.grid import Extent, Plan
-from imagery.raster import Raster
+from imagery.overview import Overview
 from imagery.scene import Role, Scene
-from imagery.warp import crop, warp_window
 from imagery.write import create
 
 BITS: Mapping[Role, int] = {"before": 1, "after": 2}
@@ -31,18 +31,10 @@ BITS: Mapping[Role, int] = {"before": 1, "after": 2}
 LARGEST_PIXEL_M = 15.0
 """Coarser images show too little of a cloud of half a hectare."""
 
-_VIEW_M = 3.0
-_MOST_PIXELS = 4_000_000
 _LEAST_M2, _LEAST_PX = 5000.0, 30
 _BRIGHT, _BRIGHTER, _DARKER = 2.0, 2.0, -0.7
 """In robust standard deviations of an image: how bright a cloud is, how much brighter than the
 other date, and how much darker than there a shadow is."""
-
-_WHITE = 0.25
-"""Largest (max - min) / max of red, green and blue."""
-
-_SMOOTH = 0.15
-"""Largest standard deviation over 5 x 5 px of the view, as a part of the cloud's brightness."""
 
 _BASE_M = (200.0, 6000.0)
 """Heights of clouds: lower ones would be the shadows of buildings."""
@@ -85,18 +77,13 @@ class Suspicion:
     """Whether the sun's direction was known."""
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """One date in the reduced view, in robust standard deviations from its median."""
-
-    level: NDArray[np.float32]
-    grey: NDArray[np.bool_]
-    smooth: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
-
-
 def suspect(
-    plan: Plan, scenes: Mapping[Role, Scene], bands: BandPairs, *, area: Extent | None
+    plan: Plan,
+    views: Mapping[Role, Overview],
+    bands: BandPairs,
+    *,
+    area: Extent | None,
+    executor: Executor,
 ) -> Suspicion | str:
     """Suspect clouds in either image, or say why that can't be done.
 
@@ -104,40 +91,40 @@ def suspect(
     ----------
     plan
         Where the images meet.
-    scenes
-        Both, not yet aligned: a few metres decide nothing here.
+    views
+        Both scenes, not yet aligned: a few metres decide nothing here.
     bands
         Which bands go together.
     area
         What the shares are of; the display window where None.
+    executor
+        Where the scenes are read.
     """
     if plan.pixel_size_m > LARGEST_PIXEL_M:
         return f"pixels of {plan.pixel_size_m:.3g} m are too coarse"
-    geobox, size = _view_grid(plan)
+    geobox, size = view_grid(plan)
     index = {"before": bands.before, "after": bands.after}
-    chosen, colours = _chosen(bands)
-    views = {
-        role: _view(
-            warp_window(
-                scene,
-                geobox,
-                Window(0, 0, *geobox.shape),
-                bands=tuple(index[role][i] for i in chosen),
-            ),
+    chosen, colours = chosen_bands(bands)
+    seen = {
+        role: view_of(
+            view.source(geobox),
+            geobox,
+            bands=tuple(index[role][i] for i in chosen),
             colours=colours,
+            executor=executor,
         )
-        for role, scene in scenes.items()
+        for role, view in views.items()
     }
-    both = views["before"].valid & views["after"].valid
+    both = seen["before"].valid & seen["after"].valid
     if both.sum() < 4 * _LEAST_PX:
         return "the images share too few pixels"
     bits = np.zeros(both.shape, np.uint8)
     known: dict[Role, bool] = {}
-    for role, scene in scenes.items():
-        other = views["after" if role == "before" else "before"]
-        moves = _moves(scene, geobox, size)
+    for role, view in views.items():
+        other = seen["after" if role == "before" else "before"]
+        moves = _moves(view.scene, geobox, size)
         known[role] = moves.sun
-        bits[_clouds(views[role], other, both, moves, size=size)] |= BITS[role]
+        bits[_clouds(seen[role], other, both, moves, size=size)] |= BITS[role]
     inside = _inside(area, plan, geobox)
     return Suspicion(
         bits=bits,
@@ -151,45 +138,6 @@ def write_suspicion(found: Suspicion, path: Path) -> None:
     """Write the bits as a raster."""
     with create(path, geobox=found.geobox, count=1, dtype="uint8", nodata=None) as raster:
         raster.write(Window(0, 0, *found.bits.shape), found.bits[None])
-
-
-def _view_grid(plan: Plan) -> tuple[GeoBox, float]:
-    """The reduced grid over all that is estimated and shown, and its pixel in metres."""
-    a, b = plan.estimation, plan.display
-    window = Window(
-        min(a.top, b.top), min(a.left, b.left), max(a.bottom, b.bottom), max(a.right, b.right)
-    )
-    pixels = window.height * window.width
-    factor = max(1.0, _VIEW_M / plan.pixel_size_m, math.sqrt(pixels / _MOST_PIXELS))
-    rows, cols = (max(1, math.ceil(side / factor)) for side in window.shape)
-    affine = crop(plan.geobox, window).affine * Affine.scale(factor)
-    return GeoBox((rows, cols), affine, plan.geobox.crs), factor * plan.pixel_size_m
-
-
-def _chosen(bands: BandPairs) -> tuple[list[int], bool]:
-    """Which pairs of bands to look at, and whether they are red, green and blue."""
-    names = list(bands.names)
-    if {"red", "green", "blue"} <= set(names):
-        return [names.index(name) for name in ("red", "green", "blue")], True
-    # Three bands that nothing names are colours most often; others tell brightness alone.
-    return list(range(min(3, len(names)))), False
-
-
-def _view(raster: Raster, *, colours: bool) -> _View:
-    from scipy import ndimage
-
-    level = raster.data.mean(axis=0)
-    seen = level[raster.valid]
-    middle = float(np.median(seen)) if seen.size else 0.0
-    spread = 1.4826 * float(np.median(np.abs(seen - middle))) if seen.size else 0.0
-    level = np.where(raster.valid, (level - middle) / max(spread, 1e-6), 0).astype(np.float32)
-    mean = ndimage.uniform_filter(level, 5)
-    deviation = np.sqrt(np.maximum(ndimage.uniform_filter(level**2, 5) - mean**2, 0))
-    grey = np.ones(level.shape, bool)
-    if colours:
-        top, low = raster.data.max(axis=0), raster.data.min(axis=0)
-        grey = top - low <= _WHITE * np.maximum(np.abs(top), 1e-6)
-    return _View(level, grey, deviation <= _SMOOTH * np.maximum(mean, 0), raster.valid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +191,7 @@ def _on_grid(
 
 
 def _clouds(
-    view: _View, other: _View, both: NDArray[np.bool_], moves: _Moves, *, size: float
+    view: View, other: View, both: NDArray[np.bool_], moves: _Moves, *, size: float
 ) -> NDArray[np.bool_]:
     """Where one date has a cloud with a shadow, or that shadow."""
     from scipy import ndimage
@@ -277,10 +225,11 @@ def _blobs(bright: NDArray[np.bool_], *, size: float) -> Iterator[_Blob]:
     from scipy import ndimage
 
     reach = max(1, round(6 / size))
-    disc = ndimage.generate_binary_structure(2, 1)
-    closed = ndimage.binary_closing(bright, disc, iterations=reach)
-    opened = ndimage.binary_opening(closed, disc, iterations=reach)
-    labels, _ = ndimage.label(ndimage.binary_fill_holes(opened))
+    closed = _shrunk(_spread(bright, reach), reach)
+    opened = _spread(_shrunk(closed, reach), reach)
+    if not opened.any():
+        return
+    labels, _ = ndimage.label(_filled(opened))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     least = max(_LEAST_PX, _LEAST_M2 / size**2)
@@ -295,6 +244,36 @@ def _blobs(bright: NDArray[np.bool_], *, size: float) -> Iterator[_Blob]:
         ring = ndimage.binary_dilation(inner, square, iterations=_RING[1]) & ~inner
         corner = np.array([[side.start - margin] for side in box])
         yield _Blob(np.array(np.nonzero(own)) + corner, np.array(np.nonzero(ring)) + corner)
+
+
+def _spread(mask: NDArray[np.bool_], times: int) -> NDArray[np.bool_]:
+    """Dilated by a cross, so many times; SciPy's own takes ten times as long on a whole view."""
+    for _ in range(times):
+        wide = mask.copy()
+        wide[1:] |= mask[:-1]
+        wide[:-1] |= mask[1:]
+        wide[:, 1:] |= mask[:, :-1]
+        wide[:, :-1] |= mask[:, 1:]
+        mask = wide
+    return mask
+
+
+def _shrunk(mask: NDArray[np.bool_], times: int) -> NDArray[np.bool_]:
+    """Eroded by a cross, so many times; beyond the border is nothing."""
+    return ~_spread(np.pad(~mask, times, constant_values=True), times)[
+        times : times + mask.shape[0], times : times + mask.shape[1]
+    ]
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without holes: with all that no way over sides leads out of."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(~mask)
+    outside = np.zeros(count + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        outside[side] = True
+    return np.asarray(mask | ~outside[labels])
 
 
 def _with_shadows(

@@ -20,7 +20,7 @@ from imagery.coregister._by_hand import fit_by_hand
 from imagery.coregister._coarse import CoarseShift, coarse_shift
 from imagery.coregister._field import FittedField, fit_affine, fit_field
 from imagery.coregister._ground import find_lean
-from imagery.coregister._measure import Found, measure, reduced_ties
+from imagery.coregister._measure import SETTLED, Found, measure, reduced_ties
 from imagery.coregister._pair import MatchPair, Reduced, Similarity, match_pair
 from imagery.coregister._refusals import (
     LEAST_KEPT,
@@ -61,7 +61,7 @@ _SIMILARITIES: tuple[Similarity, ...] = ("phase", "gradient phase")
 _SMALLEST = 128
 """Side of the smallest image that is matched, px."""
 
-_PILOT_TILES = 12
+_PILOT_BLOCKS = 12
 _CLEARLY = 0.85
 """Larger windows are taken where they bring the scatter of the ties below this share."""
 
@@ -76,10 +76,6 @@ _ROUGH = 0.3
 """Where fewer of the windows agree by phase than this, and scatter by more than so many px, mutual
 information is tried: it asks less of the radiometry.  Not elsewhere: between leaning roofs and
 the ground it sides with the roofs more firmly (0.2 px against 0.1 on the simulated square)."""
-
-_SETTLED = 1.0
-"""Once the field moves by less than this, px, at its ties, it is not measured again: so far a
-window may be cut off its place without harm (0.0002 px on made pairs)."""
 
 _PASSES = 3
 
@@ -144,7 +140,7 @@ def coregister(
         by_hand = fit_by_hand(Path(options.ties), plan, scenes)
         return judged_by_hand(plan, scenes, by_hand, options=options)
     pair, reduced = match_pair(plan, scenes, bands, executor=executor)
-    guess = first_guess(reduced)
+    guess = first_guess(reduced, executor=executor)
     found = guess.found
     if found.windows < MIN_TIES or not (found.significant or found.could_tell):
         return not_measured(plan, options, found.windows)
@@ -178,7 +174,7 @@ class Guess:
     """Pixels of the working grid, each way, for one of the image on which they do."""
 
 
-def first_guess(reduced: Reduced) -> Guess:
+def first_guess(reduced: Reduced, *, executor: Executor) -> Guess:
     """The move of the whole image, on the first of ever smaller images that is sure of it.
 
     Between seasons and years, fine texture changes and coarse forms stay.
@@ -189,7 +185,8 @@ def first_guess(reduced: Reduced) -> Guess:
         for similarity in _SIMILARITIES:
             view = reduced.as_edges() if similarity == "gradient phase" else reduced
             still, moving = view.still, view.moving
-            found = coarse_shift(still.data[0], moving.data[0], (still.valid, moving.valid))
+            valid = still.valid, moving.valid
+            found = coarse_shift(still.data[0], moving.data[0], valid, executor=executor)
             guess = Guess(found=found, similarity=similarity, factor=reduced.factor)
             # Edges are drawn by smoothing, which makes a structure of mere noise.
             if found.sure or (best is None and found.windows < MIN_TIES):
@@ -225,12 +222,12 @@ def _prior(pair: MatchPair, guess: Guess, *, executor: Executor) -> Shift:
     fit = _fitted(pair, found, shift, tolerance=max(TOLERANCE, 1.5 * factor))
     if fit is None:  # few windows: all that is known is the whole image's move
         return shift
-    if factor <= _FAR:
+    if factor <= _FAR or _Trial.of(fit).scatter <= _SEARCH / 4:
         return fit.field.shift
     # Large windows here and there, where the prior may be off by many px.
     wide = replace(pair, size=2 * pair.size)
     search = min(2 * factor, pair.size)
-    found = measure(wide, fit.field.shift, search=search, executor=executor, most_tiles=36)
+    found = measure(wide, fit.field.shift, search=search, executor=executor, most_blocks=36)
     wide_fit = _fitted(wide, found, fit.field.shift, tolerance=max(TOLERANCE, 0.5 * factor))
     return fit.field.shift if wide_fit is None else wide_fit.field.shift
 
@@ -306,7 +303,7 @@ class _Trial:
 
 
 def _try(pair: MatchPair, prior: Shift, *, executor: Executor) -> _Trial:
-    found = measure(pair, prior, search=_SEARCH, executor=executor, most_tiles=_PILOT_TILES)
+    found = measure(pair, prior, search=_SEARCH, executor=executor, most_blocks=_PILOT_BLOCKS)
     return _Trial.of(_fitted(pair, found, prior, tolerance=TOLERANCE))
 
 
@@ -359,15 +356,16 @@ def _along_seams(pair: MatchPair, fit: _Fit, drawn: Seams | None, *, executor: E
 def _dense(pair: MatchPair, prior: Shift, *, executor: Executor) -> _Fit | None:
     """The field from windows over the whole area, measured again until it settles."""
     fit: _Fit | None = None
+    known: tuple[Found, Shift] | None = None
     for number in range(_PASSES):
         tolerance = TOLERANCE if number == 0 else TOLERANCE / 2
-        found = measure(pair, prior, search=_SEARCH, executor=executor)
+        found = measure(pair, prior, search=_SEARCH, executor=executor, known=known)
         fit = _fitted(pair, found, prior, tolerance=tolerance)
         if fit is None:  # what is there doesn't bear a second look
             return None
         ties = found.fit.where(fit.kept)
         moved = fit.field.shift.at(ties.row, ties.col) - prior.at(ties.row, ties.col)
-        prior = fit.field.shift
-        if np.quantile(np.hypot(*moved), 0.95) < _SETTLED:
+        known, prior = (found, prior), fit.field.shift
+        if np.quantile(np.hypot(*moved), 0.95) < SETTLED:
             break
     return fit

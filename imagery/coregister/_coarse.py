@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft, ndimage, special
 
 from imagery.coregister._match import Matches, band_mask, match_windows
 
@@ -30,6 +33,9 @@ and no two images come so far from their place by chance."""
 
 _VOTERS = 300
 """Windows that are enough to compare candidates."""
+
+_CHUNK = 128
+"""Windows that a task matches."""
 
 NEAR = 2
 """A window agrees that finds no further move of more than so many px."""
@@ -91,17 +97,20 @@ class CoarseShift:
 
     def _by_chance(self, agreeing: float) -> float:
         """How often as many windows would agree with a wrong move."""
-        from scipy.stats import binom
-
         # Windows overlap by half: about every second one is a witness of its own.
-        witnesses = self.windows // 2
-        return float(binom.sf(agreeing // 2 - 1, witnesses, self.chance)) if witnesses else 1.0
+        witnesses, least = self.windows // 2, agreeing // 2
+        if not witnesses or least < 1:
+            return 1.0
+        # The binomial distribution's upper tail.
+        return float(special.betainc(least, witnesses - least + 1, self.chance))
 
 
 def coarse_shift(
     reference: NDArray[np.float32],
     moving: NDArray[np.float32],
     valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    *,
+    executor: Executor,
 ) -> CoarseShift:
     """The move, (rows, cols), that brings ``moving`` onto ``reference``; both (row, col).
 
@@ -110,14 +119,16 @@ def coarse_shift(
     Windows then vote: the candidate with which most of them agree wins.
     """
     vote = partial(_vote, reference, moving, valid)
-    # A peak of both correlations is voted on once.
-    rough_vote = cache(partial(vote, most=_VOTERS))
-    peaks = _peaks(_intensity_correlation(reference, moving, valid))
-    rough = [rough_vote(shift=shift) for shift in [(0, 0), *peaks]]
+    images = (reference, valid[0]), (moving, valid[1])
+    peaks = _peaks(_intensity_correlation(images, executor))
+    shifts = list(dict.fromkeys([(0, 0), *peaks]))
+    rough = list(executor.map(partial(vote, most=_VOTERS), shifts))
     best = max(rough, key=lambda found: found.agreeing)
     if not best.sure:
-        peaks = _peaks(_gradient_correlation(reference, moving, valid))
-        rough += [rough_vote(shift=shift) for shift in peaks]
+        peaks = _peaks(_gradient_correlation(images, executor))
+        # A peak of both correlations is voted on once.
+        more = [shift for shift in dict.fromkeys(peaks) if shift not in shifts]
+        rough += executor.map(partial(vote, most=_VOTERS), more)
         best = max(rough, key=lambda found: found.agreeing)
     rivals = [
         found.shift
@@ -127,52 +138,56 @@ def coarse_shift(
         and 2 * NEAR < _distance(found.shift, best.shift) <= _PERIOD
     ]
     rival = min(rivals, key=lambda shift: _distance(shift, best.shift)) if rivals else None
-    return replace(vote(shift=best.shift), rival=rival)
+    return replace(vote(best.shift, run=executor.map), rival=rival)
 
 
 def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
     return max(abs(one[0] - other[0]), abs(one[1] - other[1]))
 
 
+_Image = tuple[NDArray[np.float32], NDArray[np.bool_]]
+"""Values, and where they are valid."""
+
+
 def _intensity_correlation(
-    reference: NDArray[np.float32],
-    moving: NDArray[np.float32],
-    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    images: tuple[_Image, _Image], executor: Executor
 ) -> NDArray[np.float32]:
-    rows, cols = reference.shape
-    taper = _taper(rows, cols)
-    a, b = (
-        fft.rfft2(_centred(image, mask) * taper)
-        for image, mask in zip((reference, moving), valid, strict=True)
-    )
-    cross = a * b.conj()
+    one, other = executor.map(_intensity_spectrum, images)
+    rows, cols = images[0][0].shape
+    other = np.conjugate(other, out=other)
+    cross = np.multiply(one, other, out=one)
     cross *= band_mask(rows, cols) / np.sqrt(np.abs(cross) + 1e-12)
     surface: NDArray[np.float32] = fft.irfft2(cross, s=(rows, cols))
     return surface
 
 
-def _gradient_correlation(
-    reference: NDArray[np.float32],
-    moving: NDArray[np.float32],
-    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-) -> NDArray[np.float32]:
-    taper = _taper(*reference.shape)
-    spectra = []
-    for image, mask in zip((reference, moving), valid, strict=True):
-        # One pixel in from the border of the valid area, where a gradient is only the border's.
-        inside = ndimage.binary_erosion(mask, iterations=2)
-        gradient = (
-            ndimage.gaussian_filter(image, 1.0, order=(0, 1))
-            + 1j * ndimage.gaussian_filter(image, 1.0, order=(1, 0))
-        ) * inside
-        double = gradient**2 / np.maximum(np.abs(gradient), 1e-9)
-        # The root of the strength keeps a few bright roofs from deciding alone.
-        double /= np.sqrt(np.maximum(np.abs(double), 1e-9))
-        spectra.append(fft.fft2(double * taper))
-    cross = spectra[0] * spectra[1].conj()
+def _intensity_spectrum(image: _Image) -> NDArray[np.complex64]:
+    values, valid = image
+    spectrum: NDArray[np.complex64] = fft.rfft2(_centred(values, valid) * _taper(*valid.shape))
+    return spectrum
+
+
+def _gradient_correlation(images: tuple[_Image, _Image], executor: Executor) -> NDArray[np.float32]:
+    one, other = executor.map(_gradient_spectrum, images)
+    cross = one * other.conj()
     cross /= np.sqrt(np.abs(cross) + 1e-12)
     surface: NDArray[np.float32] = np.real(fft.ifft2(cross)).astype(np.float32)
     return surface
+
+
+def _gradient_spectrum(image: _Image) -> NDArray[np.complex64]:
+    values, valid = image
+    # One pixel in from the border of the valid area, where a gradient is only the border's.
+    inside = ndimage.binary_erosion(valid, iterations=2)
+    gradient = (
+        ndimage.gaussian_filter(values, 1.0, order=(0, 1))
+        + 1j * ndimage.gaussian_filter(values, 1.0, order=(1, 0))
+    ) * inside
+    double = gradient**2 / np.maximum(np.abs(gradient), 1e-9)
+    # The root of the strength keeps a few bright roofs from deciding alone.
+    double /= np.sqrt(np.maximum(np.abs(double), 1e-9))
+    spectrum: NDArray[np.complex64] = fft.fft2(double * _taper(*valid.shape))
+    return spectrum
 
 
 def _taper(rows: int, cols: int) -> NDArray[np.float32]:
@@ -214,11 +229,15 @@ def _vote(
     reference: NDArray[np.float32],
     moving: NDArray[np.float32],
     valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    *,
     shift: tuple[int, int],
+    *,
     most: int | None = None,
+    run: Callable[..., Iterable[Any]] = map,
 ) -> CoarseShift:
-    """How many windows, ``most`` of them if given, find no further move after ``shift``."""
+    """How many windows, ``most`` of them if given, find no further move after ``shift``.
+
+    ``run`` is what matches chunks of them: ``map``, or that of an executor.
+    """
     rows, cols = reference.shape
     size = 64 if min(rows, cols) >= 192 else 32
     search = size // 4
@@ -230,10 +249,22 @@ def _vote(
     top, left = (a.ravel() for a in np.meshgrid(tops, lefts, indexing="ij"))
     every = max(1, -(-len(top) // most)) if most else 1
     top, left = top[::every], left[::every]
-    moves = np.tile(np.array(shift, np.intp), (len(top), 1))
-    matches = match_windows(
-        reference, moving, valid, tops=top, lefts=left, size=size, search=search, moves=moves
-    )
+
+    def matched(start: int) -> Matches:
+        chunk = slice(start, start + _CHUNK)
+        return match_windows(
+            reference,
+            moving,
+            valid,
+            tops=top[chunk],
+            lefts=left[chunk],
+            size=size,
+            search=search,
+            moves=np.tile(np.array(shift, np.intp), (len(top[chunk]), 1)),
+            decoys=0,
+        )
+
+    matches = Matches.joined(list(run(matched, range(0, max(1, len(top)), _CHUNK))))
     agree = (
         matches.textured
         & (matches.coherence > 0)

@@ -175,7 +175,7 @@ def _local_predictions(ties: Ties, *, extent: Extent) -> dict[float, NDArray[np.
     weight = weight / weight.mean() * _tukey(ties.left_by(fitted))
     base = _fit_linear(ties, terms=3, extent=extent)
     rest = ties.left_by(base)
-    splines = Splines.over(extent)
+    splines = Splines.over(extent, ties.row, ties.col)
     design = splines.design(ties.row, ties.col)
     fold = ties.fold
     parts = {
@@ -246,7 +246,7 @@ def _fit_linear(ties: Ties, *, terms: int, extent: Extent) -> Shift:
 def _fit_local(ties: Ties, *, smoothness: float, extent: Extent) -> Shift:
     base = _fit_linear(ties, terms=3, extent=extent)
     rest = replace(ties, shift=ties.left_by(base))
-    splines = Splines.over(extent)
+    splines = Splines.over(extent, ties.row, ties.col)
     design = splines.design(ties.row, ties.col)
 
     def solve(weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -301,7 +301,7 @@ def _variance(
             return np.asarray(np.einsum("pi,ij,pj->p", at, inverse, at))
 
         return linear
-    splines = Splines.over(extent)
+    splines = Splines.over(extent, ties.row, ties.col)
     design = splines.design(ties.row, ties.col)
     normal, _ = splines.normal(design, weight, residual)
 

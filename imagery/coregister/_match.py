@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ from imagery.coregister._spectra import (
     structure,
     whitened_products,
 )
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 LOWEST, HIGHEST = 0.02, 0.35
 """Frequencies used, in cycles/px: below is illumination, above is aliased and noise."""
@@ -37,7 +42,7 @@ the least: stripes of a sensor, or a road, fit all along themselves."""
 _BATCH = 64
 """Windows transformed at a time: 64 of 64 px fill a processor's cache."""
 
-_DECOYS = 128
+DECOYS = 128
 """Decoys a call, about."""
 
 
@@ -67,6 +72,13 @@ class Matches:
     decoys: NDArray[np.float64]
     """The coherence of windows matched with another place's; fewer than there are windows."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Matches]) -> Matches:
+        """Those of one or more sets, in their order."""
+        return cls(
+            **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)}
+        )
+
 
 def match_windows(
     reference: NDArray[np.float32],
@@ -78,6 +90,7 @@ def match_windows(
     size: int,
     search: int,
     moves: NDArray[np.intp] | None = None,
+    decoys: int = DECOYS,
 ) -> Matches:
     """Measure the shift of square windows of two images of one frame.
 
@@ -103,6 +116,8 @@ def match_windows(
         Largest whole-pixel move looked for around ``moves``, in px, at most half of ``size``.
     moves
         The whole-pixel move from which the search of each window starts; shape (windows, 2).
+    decoys
+        How many windows, about, to match with those of other places too.
     """
     reference, moving = np.ascontiguousarray(reference), np.ascontiguousarray(moving)
     valid = np.ascontiguousarray(valid[0]), np.ascontiguousarray(valid[1])
@@ -124,6 +139,7 @@ def match_windows(
         first, second, own, mask, still, _CHORD, _ITERATIONS
     )
     textured = _textured(first, second, share, size)
+    chosen = decoy_pairs(tops, lefts, textured, size=size, most=decoys)
     return Matches(
         row=tops.astype(np.float64) + (size - 1) / 2,
         col=lefts.astype(np.float64) + (size - 1) / 2,
@@ -131,7 +147,7 @@ def match_windows(
         covariance=covariance,
         # What one direction alone tells is no place.
         coherence=np.where(balance >= BALANCE, coherence, 0.0),
-        decoys=_decoys(first, second, tops, lefts, textured, size=size, search=search),
+        decoys=_decoys(first, second, *chosen, search=search),
         textured=textured,
     )
 
@@ -139,20 +155,17 @@ def match_windows(
 def _decoys(
     first: NDArray[np.complex64],
     second: NDArray[np.complex64],
-    tops: NDArray[np.intp],
-    lefts: NDArray[np.intp],
-    textured: NDArray[np.bool_],
+    chosen: NDArray[np.intp],
+    other: NDArray[np.intp],
     *,
-    size: int,
     search: int,
 ) -> NDArray[np.float64]:
     """Coherence of windows matched with windows that share no ground with them."""
-    chosen, other = decoy_pairs(tops, lefts, textured, size=size)
     if not len(chosen):
         return np.zeros(0)
     one = np.ascontiguousarray(first[chosen])
     start = _peaks(one, second, other, search).astype(np.float64)
-    mask = band_mask(size, size)
+    mask = band_mask(one.shape[1], one.shape[1])
     coherence: NDArray[np.float64] = fit_planes(
         one, second, other, mask, start, _CHORD, _ITERATIONS
     )[2]
@@ -160,15 +173,23 @@ def _decoys(
 
 
 def decoy_pairs(
-    tops: NDArray[np.intp], lefts: NDArray[np.intp], textured: NDArray[np.bool_], *, size: int
+    tops: NDArray[np.intp],
+    lefts: NDArray[np.intp],
+    textured: NDArray[np.bool_],
+    *,
+    size: int,
+    most: int,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Numbers of windows, and of windows of another place to match them with; both textured."""
+    """Numbers of windows, and of windows of another place to match them with; both textured.
+
+    Of ``most`` of them, about.
+    """
     count = len(tops)
     # As far apart in the list as can be: windows come in rows.
     against = np.roll(np.arange(count), count // 2)
     apart = np.maximum(np.abs(tops - tops[against]), np.abs(lefts - lefts[against])) >= size
     chosen = np.flatnonzero(textured & textured[against] & apart)
-    chosen = chosen[:: max(1, len(chosen) // _DECOYS)]
+    chosen = chosen[:: max(1, len(chosen) // most)] if most else chosen[:0]
     return chosen, against[chosen]
 
 
@@ -248,22 +269,35 @@ def frequencies(rows: int, cols: int) -> tuple[NDArray[np.float32], NDArray[np.f
     )
 
 
+@lru_cache(maxsize=8)
 def band_mask(rows: int, cols: int) -> NDArray[np.bool_]:
     """True at the frequencies that carry position."""
     by_row, by_col = frequencies(rows, cols)
     radius = np.hypot(by_row, by_col)
     lowest = max(LOWEST, 1.5 / min(rows, cols))
-    return (radius >= lowest) & (radius <= HIGHEST)
+    return _kept((radius >= lowest) & (radius <= HIGHEST))
 
 
+@lru_cache(maxsize=8)
+def _signal_and_noise(size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The frequencies used that hold most of a scene, and those where only noise is left."""
+    radius = np.hypot(*frequencies(size, size))
+    return _kept(band_mask(size, size) & (radius < 0.25)), _kept(radius > 0.45)
+
+
+@lru_cache(maxsize=8)
 def _hann(size: int) -> NDArray[np.float32]:
     ramp = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
-    return np.outer(ramp, ramp).astype(np.float32)
+    return _kept(np.outer(ramp, ramp).astype(np.float32))
+
+
+def _kept(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """An array that all calls share: not to be written into."""
+    array.flags.writeable = False
+    return array
 
 
 def _structured(spectra: NDArray[np.complex64], size: int) -> NDArray[np.bool_]:
     """Whether the frequencies used stand above those where only noise is left."""
-    by_row, by_col = frequencies(size, size)
-    radius = np.hypot(by_row, by_col)
-    ratio = structure(spectra, band_mask(size, size) & (radius < 0.25), radius > 0.45)
+    ratio = structure(spectra, *_signal_and_noise(size))
     return np.asarray(ratio > _STRUCTURE)

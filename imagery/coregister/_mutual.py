@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery.compiled import compiled, helper, readonly
-from imagery.coregister._match import BALANCE, Matches, decoy_pairs, textured_windows
+from imagery.coregister._match import BALANCE, DECOYS, Matches, decoy_pairs, textured_windows
 
 _BINS = 16
 _REACH = 5
@@ -28,6 +28,7 @@ def match_by_information(
     lefts: NDArray[np.intp],
     size: int,
     moves: NDArray[np.intp] | None = None,
+    decoys: int = DECOYS,
 ) -> Matches:
     """Measure the shift, up to 4 px, of square windows of two images of one frame.
 
@@ -47,6 +48,8 @@ def match_by_information(
         Side of a window in px.
     moves
         The whole-pixel move around which each window is tried; shape (windows, 2).
+    decoys
+        How many windows, about, to try against those of other places.
 
     Returns
     -------
@@ -62,8 +65,8 @@ def match_by_information(
     textured = textured_windows(
         reference, moving, valid, tops=tops, lefts=lefts, size=size, moves=moves
     )
-    chosen, against = decoy_pairs(tops, lefts, textured, size=size)
-    decoys = _information(*levels, places[chosen], others[against], size)
+    chosen, against = decoy_pairs(tops, lefts, textured, size=size, most=decoys)
+    unrelated = _information(*levels, places[chosen], others[against], size)
     return Matches(
         row=tops.astype(np.float64) + (size - 1) / 2,
         col=lefts.astype(np.float64) + (size - 1) / 2,
@@ -71,7 +74,7 @@ def match_by_information(
         covariance=covariance,
         # A peak on the border of the moves tried is none.
         coherence=np.where(inside, _height(surface), 0.0),
-        decoys=_height(decoys),
+        decoys=_height(unrelated),
         textured=textured,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -25,8 +27,15 @@ from imagery.warp import combined, crop, warp_window
 COARSE_SIDE = 1024
 """Longest side of the reduced image, px."""
 
-_WINDOWS = 1600
-"""Windows measured, about, where the area is large enough for them."""
+_WINDOWS, _FARTHEST, _MOST_WINDOWS = 1600, 160, 16_384
+"""Windows measured, about, where the area is large enough for them; but more where they would be
+farther apart than so many px, up to so many."""
+
+_STRIP = 128
+"""Rows of the reduced image that a task reads: whole blocks of most files."""
+
+_TELLING = 50_000
+"""Pixels of a band, about, that tell its spread."""
 
 Similarity = Literal["phase", "gradient phase", "information"]
 """By what windows are compared: the phase of their intensities; that of the strength of their
@@ -60,10 +69,23 @@ class MatchPair:
 
     @property
     def step(self) -> int:
-        """Distance between windows: half a window, or as much as some thousands of them need."""
+        """Distance between windows, about: half a window, or as much as enough of them need."""
         rows, cols = self.area.shape
-        wanted = (rows * cols / _WINDOWS) ** 0.5
-        return int(min(max(self.size // 2, wanted // 8 * 8), 2 * self.size))
+        wanted, least = (
+            int((rows * cols / count) ** 0.5 // 8 * 8) for count in (_WINDOWS, _MOST_WINDOWS)
+        )
+        return max(self.size // 2, min(wanted, _FARTHEST), least)
+
+    @property
+    def lattice(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """First rows and first columns of the windows, as far from either edge."""
+        area = self.area
+        tops, lefts = (
+            np.arange(start + (stop - start - self.size) % self.step // 2, last + 1, self.step)
+            for start, stop in ((area.top, area.bottom), (area.left, area.right))
+            for last in (stop - self.size,)
+        )
+        return tops, lefts
 
     @property
     def block(self) -> int:
@@ -149,10 +171,13 @@ def match_pair(
     index = {"before": bands.before, "after": bands.after}
     factor = max(1, -(-max(plan.estimation.shape) // COARSE_SIDE))
     reading = {
-        role: executor.submit(_small_view, scenes[role], plan, factor, bands=index[role])
+        role: [
+            executor.submit(_small_view, scenes[role], plan, factor, rows, bands=index[role])
+            for rows in _strips(plan, factor)
+        ]
         for role in scenes
     }
-    views = {role: future.result() for role, future in reading.items()}
+    views = {role: _stacked([f.result() for f in strips]) for role, strips in reading.items()}
     check_usable(views, scenes)
     weights = {role: _band_weights(view) for role, view in views.items()}
     small = {
@@ -174,22 +199,39 @@ def match_pair(
     return pair, Reduced(still=small[still], moving=small[moving], factor=factor)
 
 
-def _small_view(scene: Scene, plan: Plan, factor: int, *, bands: tuple[int, ...]) -> Raster:
-    """The area on pixels so many times larger."""
-    grid, window = coarse_grid(plan.geobox, plan.estimation, factor=factor)
+def _strips(plan: Plan, factor: int) -> list[Window]:
+    """The area on pixels so many times larger, cut across its rows."""
+    _, window = coarse_grid(plan.geobox, plan.estimation, factor=factor)
+    edges = [*range(0, window.height, _STRIP), window.height]
+    return [replace(window, top=top, bottom=end) for top, end in pairwise(edges)]
+
+
+def _small_view(
+    scene: Scene, plan: Plan, factor: int, window: Window, *, bands: tuple[int, ...]
+) -> Raster:
+    """A part of the area on pixels so many times larger."""
+    grid, _ = coarse_grid(plan.geobox, plan.estimation, factor=factor)
     offset = same_lattice(scene.geobox, plan.geobox)
     if isinstance(offset, str):
         return warp_window(scene, grid, window, bands=bands)
     # Its own pixels are those of the grid: their means need no resampling.
-    area = plan.estimation
-    whole = Window(
-        area.top,
-        area.left,
-        area.top + window.height * factor,
-        area.left + window.width * factor,
+    sides = (window.top, window.left, window.bottom, window.right)
+    own = Window(*(side * factor for side in sides)).shifted(
+        plan.estimation.top - offset[0], plan.estimation.left - offset[1]
     )
-    own = whole.shifted(-offset[0], -offset[1])
-    return replace(read_window(scene, own, bands=bands, decimate=factor), geobox=grid)
+    view = read_window(scene, own, bands=bands, decimate=factor)
+    return replace(view, geobox=crop(grid, window))
+
+
+def _stacked(strips: Sequence[Raster]) -> Raster:
+    """Strips as one image."""
+    first = strips[0].geobox
+    valid = np.concatenate([strip.valid for strip in strips])
+    return Raster(
+        data=np.concatenate([strip.data for strip in strips], axis=1),
+        valid=valid,
+        geobox=GeoBox(valid.shape, first.affine, first.crs),
+    )
 
 
 def coarse_grid(grid: GeoBox, area: Window, *, factor: int) -> tuple[GeoBox, Window]:
@@ -210,12 +252,13 @@ def check_usable(views: dict[Role, Raster], scenes: dict[Role, Scene]) -> None:
             option="--nodata",
         )
     for role, view in views.items():
-        values = view.data[:, view.valid]
+        bands = [band[view.valid] for band in view.data]
+        ends = [(float(band.min()), float(band.max())) for band in bands]
         # Resampling a constant leaves rounding errors of float32.
-        if (np.ptp(values, axis=1) <= 1e-6 * np.abs(values).max(axis=1)).all():
+        if all(high - low <= 1e-6 * max(-low, high) for low, high in ends):
             raise InputError(
                 f"{scenes[role].name}: no band varies over the part that both images show",
-                found=f"the value {values[0, 0]:g} everywhere",
+                found=f"the value {bands[0][0]:g} everywhere",
                 needed="an image with something to see",
                 option="--nodata",
             )
@@ -224,7 +267,8 @@ def check_usable(views: dict[Role, Raster], scenes: dict[Role, Scene]) -> None:
 def _band_weights(small: Raster) -> NDArray[np.float64]:
     """Weights, shape (1, bands), that make of the bands one image in which all have equal say."""
     bands = len(small.data)
-    values = small.data[:, small.valid]
+    every = max(1, int(small.valid.sum()) // _TELLING)
+    values = np.stack([band[small.valid][::every] for band in small.data])
     low, high = np.percentile(values, [5, 95], axis=1)
     spread = np.where(high > low, high - low, np.inf)
     if not np.isfinite(spread).any():

@@ -17,8 +17,14 @@ _MAX_KNOTS = 64
 _MIN_SPACING = 96.0
 """Distance of knots, px, at the least: what windows of 64 to 128 px can tell apart."""
 
+_KNOTS_APART = 1.5
+"""And at the least, in distances between ties."""
+
 _RIDGE = 1e-6
 """Ties down the coefficients that no tie reaches."""
+
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +37,16 @@ class Splines:
     cols: int
 
     @classmethod
+    def over(cls, extent: tuple[float, float, float, float], row: Floats, col: Floats) -> Splines:
+        """The splines that cover an area (top, left, bottom, right), fit for ties at points."""
+        return cls._spaced(extent, round(_KNOTS_APART * _distance(row, col)))
+
+    @classmethod
     @lru_cache(maxsize=4)
-    def over(cls, extent: tuple[float, float, float, float]) -> Splines:
-        """The splines that cover an area (top, left, bottom, right)."""
+    def _spaced(cls, extent: tuple[float, float, float, float], least: float) -> Splines:
         top, left, bottom, right = extent
-        spacing = max((bottom - top) / _MAX_KNOTS, (right - left) / _MAX_KNOTS, _MIN_SPACING)
+        longest = max(bottom - top, right - left)
+        spacing = max(longest / _MAX_KNOTS, _MIN_SPACING, least)
         return cls(
             origin=(top, left),
             spacing=spacing,
@@ -132,3 +143,13 @@ class Splines:
         bands = np.zeros((self._band + 1, matrix.shape[0]))
         bands[row - col, col] = entries.data[lower]  # a sparse product holds an entry once
         return bands
+
+
+def _distance(row: Floats, col: Floats) -> float:
+    """Distance of a point from the next, px: the median."""
+    from scipy.spatial import cKDTree
+
+    if len(row) < 2:
+        return 0.0
+    points = np.column_stack([row, col])
+    return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))

@@ -68,8 +68,8 @@ class Ties:
         """What a shift leaves of the ties' own; shape (ties, 2), px."""
         return np.asarray(self.shift - shift.at(self.row, self.col).T)
 
-    def where(self, keep: NDArray[np.bool_]) -> Ties:
-        """The ties that are kept."""
+    def where(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Ties:
+        """The ties that are kept, by a mask or by their numbers."""
         return Ties(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
 

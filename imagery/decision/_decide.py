@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,13 +13,15 @@ from imagery.decision import _words
 from imagery.decision._ask import Ask
 from imagery.decision._audit import Likeness, audit
 from imagery.decision._bound import Bound
+from imagery.decision._composition import Composition, compose, cut_here
 from imagery.decision._confidence import control_surely
 from imagery.decision._decoys import Decoys, Ranked
-from imagery.decision._extrapolate import extrapolate
+from imagery.decision._extrapolate import check_reach, extrapolate
 from imagery.decision._fdr import control_fdr, count_reaching
+from imagery.decision._ground import Ground, Reach, fit_reach
 from imagery.decision._ranks import rank_bounds
 from imagery.decision._risk import control_risk
-from imagery.empirical_null import Null, a_contrario, fit_null
+from imagery.empirical_null import Null, a_contrario
 from imagery.errors import RateError
 from imagery.record import Caution
 
@@ -34,8 +36,8 @@ class Decision:
     """A region is a change where its score is no less."""
 
     calibration: Calibration
-    null: Null | None
-    """Of the pair's unchanged pixels, for how surprising a strength is."""
+    reach: Reach = field(default_factory=Reach.alike)
+    """What strengths are divided by, where the ground is rough, to be scores."""
 
     asked: str | None = None
     """In words."""
@@ -59,19 +61,32 @@ class Decision:
 
     cautions: tuple[Caution, ...] = ()
 
+    def scores(
+        self, strengths: NDArray[np.floating], roughness: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """What regions are ranked and decided by: strengths as on the smoothest ground."""
+        return np.asarray(strengths / self.reach.at(roughness))
+
 
 def decide(
     ask: Ask,
     *,
     decoys: Decoys | None = None,
-    scores: NDArray[np.floating],
+    regions: NDArray[np.floating],
+    roughness: NDArray[np.floating] | None = None,
     area_km2: float,
+    ground: Ground | None = None,
     strengths: NDArray[np.floating],
-    singles: NDArray[np.floating],
+    null: Null | None,
     pixels: int,
     rule: str | None = None,
+    doubts: tuple[str, ...] = (),
 ) -> Decision:
     """The cut for regions' scores.
+
+    Where anything is asked, a region's score is its strength over how many times as far strengths
+    reach on ground as rough, among the decoys, as on the smoothest: else a few leaning roofs
+    would set the cut of a bare square, or a bare square that of roofs.
 
     Parameters
     ----------
@@ -79,21 +94,27 @@ def decide(
         What the user asks.
     decoys
         Where nothing happened; needed where anything is asked.
-    scores
-        Of the candidate regions that touch the area, shape (regions,).
+    regions
+        Strengths of the candidate regions that touch the area, shape (regions,).
+    roughness
+        Of the ground at each of them, of their shape; all alike where None.
     area_km2
         What is seen of the area.
+    ground
+        The same, cell by cell; nothing is told of it where None.
     strengths
         A sample of the strengths of all the pair's pixels seen, shape (pixels,).
-    singles
-        A sample of the scores of single pixels, shape (pixels,), which the null is fitted to.  A
-        strength is the mean over nine, and reaches what one pixel does only where they agree
-        wholly: noise of whatever correlation stays below this null.
+    null
+        Of the scores of single pixels.  A strength is the mean over nine, and reaches what one
+        pixel does only where they agree wholly: noise of whatever correlation stays below this
+        null.
     pixels
         Pixels seen on the map: as many tests.
     rule
         The rule that single pixels were cut by, where no decision on regions is wanted: all of
         them are kept then, if nothing else is asked.
+    doubts
+        Why the decoys may not stand for this pair, whatever they look like; in words.
 
     Raises
     ------
@@ -105,11 +126,10 @@ def decide(
     """
     if not 0 < area_km2 < np.inf:
         raise ValueError(f"{area_km2} km² of the area are seen")
-    null = fit_null(singles)
     if ask.nothing:
         high = 0.0 if rule else a_contrario(null, pixels=pixels)
         told = _words.by_rule(rule) if rule else _words.not_asked(high, pixels)
-        return _not_asked(null, decoys, high, told, scores=scores, area_km2=area_km2)
+        return _not_asked(null, decoys, high, told, scores=regions, area_km2=area_km2)
     if decoys is None:
         raise RateError(
             f"{ask.words} can't be honoured: there is nothing to compare with",
@@ -117,8 +137,20 @@ def decide(
             needed="a pair of images, or an area, where nothing happened",
             option="--quiet-pair, --quiet-area",
         )
+    reach = fit_reach(decoys.ground)
+    scores = regions if roughness is None else regions / reach.at(roughness)
     try:
-        return _asked(ask, null, decoys, scores=scores, area_km2=area_km2, strengths=strengths)
+        return _asked(
+            ask,
+            null,
+            decoys.levelled(reach),
+            reach=reach,
+            scores=scores,
+            area_km2=area_km2,
+            ground=ground or Ground.unknown(),
+            strengths=strengths,
+            doubts=doubts,
+        )
     except RateError as error:
         if ask.unit == "km2":
             raise
@@ -135,22 +167,36 @@ def _asked(
     null: Null | None,
     decoys: Decoys,
     *,
+    reach: Reach,
     scores: NDArray[np.floating],
     area_km2: float,
+    ground: Ground,
     strengths: NDArray[np.floating],
+    doubts: tuple[str, ...],
 ) -> Decision:
     bound, drawn_on = _bound(ask, decoys, scores=scores, area_km2=area_km2)
+    rate = ask.per_km2(area_km2)
+    if rate is not None:
+        # What is allowed holds for the decoys' ground as a whole, and a stricter cut keeps that.
+        high = max(bound.high, cut_here(decoys, ground, allowed=rate))
+        alarms = sum(int((scores >= high).sum()) for scores in decoys.tiles)
+        bound = replace(bound, high=high, alarms=alarms)
     likeness = audit(decoys.strengths, strengths, names=decoys.pairs)
     ranked = decoys.ranked()
     bounds = _by_rank(ranked, decoys, scores=scores, area_km2=area_km2)
     kept = scores >= bound.high
-    rate = ask.per_km2(area_km2)
     expected = bound.value * int(kept.sum()) if rate is None else rate * area_km2
+    allowed = (bound.alarms + bound.dispersion) / decoys.km2 if rate is None else rate
+    here = compose(decoys, ground, high=bound.high, allowed=allowed, dispersion=bound.dispersion)
+    here = replace(here, objections=here.objections + doubts)
+    alike = likeness.alike and not here.objections
     sentences = _words.asked(
         ask,
         bound,
         decoys=decoys,
         likeness=likeness,
+        here=here,
+        reach=reach,
         area_km2=area_km2,
         expected=expected,
         kept=int(kept.sum()),
@@ -159,11 +205,11 @@ def _asked(
     if kept.any():
         most = int(bounds[kept].max())
         sentences = (*sentences, _words.ranks(most, int(kept.sum()), decoys))
-    calibration = _calibration(decoys, likeness, drawn_on=drawn_on)
+    calibration = _calibration(decoys, alike=alike, drawn_on=drawn_on)
     return Decision(
         high=bound.high,
         calibration=calibration,
-        null=null,
+        reach=reach,
         asked=ask.words,
         bound=bound.value,
         expected_in_area=expected,
@@ -181,10 +227,40 @@ def _asked(
             "dispersion": bound.dispersion,
             "distance": likeness.distance,
             "variance_ratio": likeness.variance_ratio,
+            "roughness": reach.roughness,
+            "reach": reach.times,
+            "rougher_than_decoys": here.beyond,
+            "alarms_per_km2_on_such_ground": here.per_km2,
             **_decoy_numbers(decoys),
         },
-        cautions=_cautions(decoys, likeness, drawn_on=drawn_on),
+        cautions=_cautions(decoys, likeness, here, drawn_on=drawn_on),
     )
+
+
+def check_within_reach(ask: Ask, most: Decoys, *, area_km2: float) -> None:
+    """Refuse, before any work, a rate that simulated decoys without a single region can't show.
+
+    Parameters
+    ----------
+    ask
+        What the user asks; a share is never refused here.
+    most
+        As large as they may be, and empty.
+    area_km2
+        The area of interest.
+
+    Raises
+    ------
+    RateError
+        With the smallest rate that might be honoured.
+    """
+    rate = ask.per_km2(area_km2)
+    if rate is None:
+        return
+    if ask.confidence is not None:
+        control_surely(most, asked=rate, confidence=ask.confidence)
+    else:
+        check_reach(most, asked=rate)
 
 
 def _bound(
@@ -216,10 +292,17 @@ def _not_asked(
     area_km2: float,
 ) -> Decision:
     numbers = {**_numbers(high, "uncalibrated", null), "asked": None}
-    if decoys is None or not decoys.tiles:
+    if decoys is not None and not decoys.tiles:
+        why = _words.no_tile(decoys)
         return Decision(
-            high=high, calibration="uncalibrated", null=null, sentences=sentences, numbers=numbers
+            high=high,
+            calibration="uncalibrated",
+            sentences=(*sentences, why),
+            numbers=numbers,
+            cautions=(Caution("decoys-too-small", why),),
         )
+    if decoys is None:
+        return Decision(high=high, calibration="uncalibrated", sentences=sentences, numbers=numbers)
     ranked = decoys.ranked()
     alarms = int(count_reaching(ranked.scores, np.array([high]))[0])
     expected = (alarms + 1) / decoys.km2 * area_km2
@@ -227,7 +310,6 @@ def _not_asked(
     return Decision(
         high=high,
         calibration="uncalibrated",
-        null=null,
         expected_in_area=expected,
         decoys_km2=decoys.km2,
         decoys_words=decoys.words,
@@ -254,15 +336,17 @@ def _by_rank(
     )
 
 
-def _calibration(decoys: Decoys, likeness: Likeness, *, drawn_on: bool) -> Calibration:
+def _calibration(decoys: Decoys, *, alike: bool, drawn_on: bool) -> Calibration:
     if drawn_on:
         return "extrapolated"
     if decoys.kind == "simulated":
         return "simulated"
-    return "calibrated" if likeness.alike else "extrapolated"
+    return "calibrated" if alike else "extrapolated"
 
 
-def _cautions(decoys: Decoys, likeness: Likeness, *, drawn_on: bool) -> tuple[Caution, ...]:
+def _cautions(
+    decoys: Decoys, likeness: Likeness, here: Composition, *, drawn_on: bool
+) -> tuple[Caution, ...]:
     found = []
     if decoys.kind == "simulated":
         found.append(
@@ -274,6 +358,7 @@ def _cautions(decoys: Decoys, likeness: Likeness, *, drawn_on: bool) -> tuple[Ca
         )
     if not likeness.alike:
         found.append(Caution("decoys-unlike", _words.sentence(likeness.words)))
+    found += [Caution("decoys-unlike", _words.sentence(why)) for why in here.objections]
     if drawn_on:
         found.append(
             Caution(

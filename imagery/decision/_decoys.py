@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagery.decision._ground import Ground, Reach
 from imagery.errors import InputError
 
 Kind = Literal["quiet pairs", "quiet areas", "simulated"]
@@ -44,6 +45,12 @@ class Decoys:
     strengths: tuple[NDArray[np.float32], ...] = ()
     """A sample of the strengths of all pixels seen, one array for each of ``pairs``."""
 
+    roughness: tuple[NDArray[np.float64], ...] = ()
+    """Of the ground at each region, as in ``tiles``; empty where it isn't known."""
+
+    ground: Ground = field(default_factory=Ground.unknown)
+    """All that is seen of the maps, cell by cell."""
+
     @property
     def km2(self) -> float:
         """The area that is seen in all tiles."""
@@ -59,12 +66,26 @@ class Decoys:
         kind = self.kind if count != 1 else self.kind.removesuffix("s")
         return f"{count} {kind} ({names}), {self.km2:.3g} km²"
 
+    def levelled(self, reach: Reach) -> Decoys:
+        """The same with scores in terms of the smoothest ground."""
+        if not self.roughness:
+            return self
+        level = [s / reach.at(r) for s, r in zip(self.tiles, self.roughness, strict=True)]
+        order = [np.argsort(-scores, kind="stable") for scores in level]
+        return replace(
+            self,
+            tiles=tuple(s[o] for s, o in zip(level, order, strict=True)),
+            roughness=tuple(r[o] for r, o in zip(self.roughness, order, strict=True)),
+        )
+
     def ranked(self) -> Ranked:
         """All regions, the highest first."""
         scores = np.concatenate([np.zeros(0), *self.tiles])
         before = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(t)) for t in self.tiles)])
         order = np.argsort(-scores, kind="stable")
-        return Ranked(scores=scores[order], before=before[order], tiles=len(self.tiles))
+        return Ranked(
+            scores=scores[order], before=before[order], order=order, tiles=len(self.tiles)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,6 +95,9 @@ class Ranked:
     scores: NDArray[np.float64]
     before: NDArray[np.int64]
     """How many of the same tile stand higher."""
+
+    order: NDArray[np.intp]
+    """Which of all tiles' regions, one tile after the other, each is."""
 
     tiles: int
 
@@ -128,7 +152,7 @@ def cut_tiles(
     seen: NDArray[np.int64],
     pixel_km2: float,
     side: int = TILE_SIDE,
-) -> tuple[tuple[NDArray[np.float64], ...], float]:
+) -> tuple[tuple[NDArray[np.int64], ...], float]:
     """Part regions among square tiles; tiles less than 80 % seen are left out with their regions.
 
     Parameters
@@ -147,8 +171,9 @@ def cut_tiles(
 
     Returns
     -------
-    (tiles, tile_km2)
-        As ``Decoys`` holds them; no tile and 0.0 where none is seen enough.
+    (members, tile_km2)
+        Numbers, from 0, of each tile's regions, the highest first, and the mean area seen of a
+        tile; no tile and 0.0 where none is seen enough.
 
     Raises
     ------
@@ -167,10 +192,10 @@ def cut_tiles(
         return (), 0.0
     of = down * seen.shape[1] + right
     order = np.lexsort((-scores, of))
-    of, ranked = of[order], scores[order].astype(np.float64)
+    of = of[order]
     first, end = np.searchsorted(of, kept), np.searchsorted(of, kept, side="right")
-    tiles = tuple(ranked[a:b] for a, b in zip(first, end, strict=True))
-    return tiles, float(seen.ravel()[kept].mean()) * pixel_km2
+    members = tuple(order[a:b] for a, b in zip(first, end, strict=True))
+    return members, float(seen.ravel()[kept].mean()) * pixel_km2
 
 
 def join(parts: Sequence[Decoys]) -> Decoys:
@@ -201,4 +226,6 @@ def join(parts: Sequence[Decoys]) -> Decoys:
         tile_km2=sum(part.km2 for part in parts) / max(len(tiles), 1),
         pairs=tuple(name for part in parts for name in part.pairs),
         strengths=tuple(sample for part in parts for sample in part.strengths),
+        roughness=tuple(tile for part in parts for tile in part.roughness),
+        ground=Ground.joined([part.ground for part in parts]),
     )

@@ -39,14 +39,7 @@ def extrapolate(decoys: Decoys, *, asked: float) -> Bound:
         If the rate is rarer than a tenth of an alarm in all decoys, or too few regions were found
         to fit a tail to.
     """
-    if not decoys.km2 or asked * decoys.km2 * _REACH < 1:
-        raise too_small(
-            decoys,
-            asked=asked,
-            smallest=1 / (decoys.km2 * _REACH) if decoys.km2 else np.inf,
-            needed_km2=1 / (asked * _REACH),
-            how="(drawn on from the tail of the scores)",
-        )
+    check_reach(decoys, asked=asked)
     ranked = decoys.ranked()
     count = min(max(int(_SHARE * len(ranked.scores)), _LEAST), len(ranked.scores) - 1)
     if count < _ENOUGH:
@@ -68,6 +61,18 @@ def extrapolate(decoys: Decoys, *, asked: float) -> Bound:
         alarms=int(np.count_nonzero(ranked.scores >= high)),
         dispersion=float(ranked.dispersion()[count]),
     )
+
+
+def check_reach(decoys: Decoys, *, asked: float) -> None:
+    """Refuse a rate that is rarer than a tenth of an alarm in all decoys, whatever they hold."""
+    if not decoys.km2 or asked * decoys.km2 * _REACH < 1:
+        raise too_small(
+            decoys,
+            asked=asked,
+            smallest=1 / (decoys.km2 * _REACH) if decoys.km2 else np.inf,
+            needed_km2=1 / (asked * _REACH),
+            how="(drawn on from the tail of the scores)",
+        )
 
 
 def fit_tail(excesses: NDArray[np.float64]) -> tuple[float, float]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from imagery.decision._ask import Ask
 from imagery.decision._audit import Likeness
 from imagery.decision._bound import Bound
-from imagery.decision._decoys import Decoys
+from imagery.decision._composition import Composition
+from imagery.decision._decoys import TILE_SIDE, Decoys
+from imagery.decision._ground import Reach
 
 NOT_COVERED = "moved vehicles, shadows or season"
 """What a null simulated from one scene doesn't know."""
 
 RANK_CONFIDENCE = 0.9
+
+_WORTH_TELLING = 1.2
+"""Factor of the cut on rough ground below which nobody need know."""
 
 
 def not_asked(high: float, pixels: int) -> tuple[str, ...]:
@@ -39,12 +44,22 @@ def passed(decoys: Decoys, *, alarms: int, expected: float, area_km2: float) -> 
     )
 
 
+def no_tile(decoys: Decoys) -> str:
+    """Of quiet places too small to tell anything."""
+    return (
+        f"The {decoys.kind} that were named ({'; '.join(decoys.pairs)}) hold no whole tile of "
+        f"{TILE_SIDE} px that is seen, and so tell nothing."
+    )
+
+
 def asked(
     ask: Ask,
     bound: Bound,
     *,
     decoys: Decoys,
     likeness: Likeness,
+    here: Composition,
+    reach: Reach,
     area_km2: float,
     expected: float,
     kept: int,
@@ -60,7 +75,15 @@ def asked(
         f"there: {passing}.",
         f"Asked: {ask.words}.",
     ]
-    lead = _lead(decoys, likeness, drawn_on=drawn_on)
+    if bound.high > 0 and reach.times[-1] >= _WORTH_TELLING:
+        sentences.insert(
+            1,
+            f"That cut is for the smoothest ground; on rougher ground it is up to "
+            f"{reach.times[-1]:.2g} times as high, as strengths reach as much farther there where "
+            "nothing happened.",
+        )
+    alike = likeness.alike and not here.objections
+    lead = _lead(decoys, alike=alike, drawn_on=drawn_on)
     rate = ask.per_km2(area_km2)
     if rate is None:
         sentences.append(f"{lead}: {_share(bound, expected=expected, kept=kept)}{_but(decoys)}.")
@@ -81,6 +104,12 @@ def asked(
         "of any one outline."
     )
     sentences.append(sentence(likeness.words))
+    sentences += [sentence(why) for why in here.objections]
+    if here.per_km2 is not None and not here.objections:
+        sentences.append(
+            f"On smooth and rough ground mixed as in the area, the decoys raise about "
+            f"{_number(here.per_km2)} alarms per km² at this cut{_but(decoys)}."
+        )
     if decoys.kind == "simulated":
         sentences.append(
             "The decoys are simulated from the scene itself: that certifies nothing, and "
@@ -104,13 +133,13 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def _lead(decoys: Decoys, likeness: Likeness, *, drawn_on: bool) -> str:
+def _lead(decoys: Decoys, *, alike: bool, drawn_on: bool) -> str:
     """How much stands behind the number that follows."""
     if drawn_on:
         return "What the fit expects"
     if decoys.kind == "simulated":
         return "What holds in the simulation"
-    return "What holds" if likeness.alike else "What would hold, were the decoys like this pair"
+    return "What holds" if alike else "What would hold, were the decoys like this pair"
 
 
 def _share(bound: Bound, *, expected: float, kept: int) -> str:

@@ -24,9 +24,10 @@ from imagery.evidence._parallax import parallax
 from imagery.evidence._setting import Setting, setting_of
 from imagery.evidence._shadow import shadow
 from imagery.grid import Plan
+from imagery.measure import Measure
 from imagery.sampling import PairReader, Sample
 from imagery.scene import Role, Scene
-from imagery.scoring import Measure, ScoredMap
+from imagery.scoring import ScoredMap
 
 __all__ = ["TESTS", "Evidence", "Verdict", "gather"]
 

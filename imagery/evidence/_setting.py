@@ -15,9 +15,9 @@ from imagery.coregister import Alignment
 from imagery.evidence._displaced import Displacements, fan, line
 from imagery.evidence._model import Floats, Vector
 from imagery.grid import Plan, same_lattice, to_lonlat
+from imagery.measure import Measure
 from imagery.sampling import Sample
 from imagery.scene import Acquisition, Facts, Role, Scene
-from imagery.scoring import Measure
 from imagery.seamed_shift import Parts, SeamedShift
 
 TALL_M = 50.0

@@ -202,8 +202,8 @@ class Ground:
                 if alpha
                 else (),
                 mask=mask,
-                fast=True,
             ),
+            overviews="means",
         ) as raster:
             done = map_tiles(sheet.tile, tiles, executor=self._executor)
             for number, (tile, (data, valid)) in enumerate(done, start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from imagery.read._product import dtype_of, laid_out, nodata_of, read_headers, u
 from imagery.read._validity import find_alpha, find_marks
 from imagery.record import Caution, sha256_of
 from imagery.scene import Acquisition, Alpha, Band, Fact, InputFile, Role, Scene
+from imagery.stamp import Stamp
 
 _COLOUR_DRIVERS = ("PNG", "JPEG", "WEBP")
 _DOMAINS = ("", "IMAGERY", "IMD", "IMAGE_STRUCTURE")
@@ -109,6 +111,7 @@ def _open_image(
     reader = reader_cautions(said, name=path.name)
     acquisition, dates = _acquisition(given, metadata, name=path.name)
     facts = _facts(metadata, scene_options, role=role)
+    files, stamps = _files(path.name, [path, *sidecars], hashes=hashes)
     return Scene(
         path=path,
         role=role,
@@ -124,7 +127,8 @@ def _open_image(
         acquisition=acquisition,
         facts=facts,
         simulated=metadata.simulated,
-        files=_files(path.name, [path, *sidecars], hashes=hashes),
+        files=files,
+        stamps=stamps,
         cautions=(*pages, *reader, *cautions, *more, *marks.cautions, *metadata.cautions, *dates),
     )
 
@@ -158,6 +162,7 @@ def _open_product(
         metadata = metadata.filled_by(read_metadata(product.path, {}))
     acquisition, dates = _acquisition(given, metadata, name=name)
     images = [file for h in headers for file in (h.layer.path, *h.sidecars)]
+    files, stamps = _files(name, [*product.metadata, *images, *metadata.files], hashes=hashes)
     return Scene(
         path=product.path,
         role=role,
@@ -173,7 +178,8 @@ def _open_product(
         acquisition=acquisition,
         facts=_facts(metadata, scene_options, role=role),
         simulated=metadata.simulated,
-        files=_files(name, [*product.metadata, *images, *metadata.files], hashes=hashes),
+        files=files,
+        stamps=stamps,
         cautions=(
             *product.cautions,
             *(caution for header in headers for caution in header.cautions),
@@ -374,17 +380,21 @@ def _angles(text: str, *, option: str, least: float) -> tuple[float, float]:
     )
 
 
-def _files(name: str, paths: Sequence[Path], *, hashes: bool) -> tuple[InputFile, ...]:
+def _files(
+    name: str, paths: Sequence[Path], *, hashes: bool
+) -> tuple[tuple[InputFile, ...], tuple[Stamp, ...]]:
     """Each file that was read once, the first one first, with what proves which bytes they held."""
-    files = []
+    files, stamps = [], []
     for file in dict.fromkeys(path.absolute() for path in paths):
         try:
+            stamp = Stamp.of(file)  # first: what is hashed may be changed meanwhile
             digest = sha256_of(file) if hashes else ""
-            files.append(InputFile(file.name, digest, file.stat().st_size))
+            files.append(InputFile(file.name, digest, stamp.size))
+            stamps.append(replace(stamp, sha256=digest))
         except OSError as error:
             raise InputError(
                 f"{name}: {file.name} cannot be read",
                 found=error.strerror or str(error),
                 needed="the image and what lies beside it, whole",
             ) from error
-    return tuple(files)
+    return tuple(files), tuple(stamps)

@@ -232,7 +232,7 @@ class TestPlace:
         with new_case(out, overwrite=False) as partial:
             fill(partial)
             assert not out.exists()
-            assert partial.parent == out.parent
+            assert partial.parent.parent == out.parent
         assert sorted(p.name for p in out.iterdir()) == [RECORD, MANIFEST]
         assert [p.name for p in out.parent.iterdir()] == ["case"]
 
@@ -269,7 +269,7 @@ class TestPlace:
         rename = Path.rename
 
         def refuse(self: Path, target: Path) -> Path:
-            if self.name == "case.partial":
+            if self.parent.name == "case.partial":
                 raise PermissionError(13, "Permission denied")
             return rename(self, target)
 
@@ -353,7 +353,8 @@ class TestPlace:
             pass
         (partial / ".lock").touch()
         with new_case(tmp_path / "case", overwrite=False) as again:
-            assert [p.name for p in again.iterdir()] == [".lock"]
+            assert list(again.iterdir()) == []
+            assert sorted(p.name for p in again.parent.iterdir()) == [".lock", "case"]
             fill(again)
         assert [p.name for p in tmp_path.iterdir()] == ["case"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from odc.geo.geobox import GeoBox
 from pairs import UTM, Box, bands_of, opened_as, plan_of, written
 from scipy import ndimage
 
+import imagery.overview
 from imagery.blockwise import engine
 from imagery.clouds import Masked, mask_scenes, touched_by_clouds
 from imagery.clouds._learned import learn, unfit
@@ -34,6 +35,7 @@ from imagery.observed import (
     VALID_BITS,
 )
 from imagery.options import DetectOptions, EngineOptions, GridOptions, MaskOptions, SceneOptions
+from imagery.overview import Overview, overviews
 from imagery.read import reasons
 from imagery.record import to_json
 from imagery.scene import Fact, Role, Scene
@@ -84,6 +86,13 @@ def under(
     return image, shade > 0.5
 
 
+def suspected_in(folder: Path, scenes: dict[Role, Scene]) -> Suspicion | str:
+    plan, bands = plan_of(scenes["before"], scenes["after"]), bands_of(*scenes.values())
+    with ThreadPoolExecutor(2) as executor:
+        views = overviews(plan, scenes, bands, folder=folder, executor=executor)
+        return suspect(plan, views, bands, area=None, executor=executor)
+
+
 def suspected(
     folder: Path, before: NDArray[Any], after: NDArray[Any], *, sun: bool = True, **how: Any
 ) -> Suspicion | str:
@@ -93,9 +102,7 @@ def suspected(
         counts = image.round().clip(0, 4000).astype(np.uint16)
         path = written(folder, role, counts, transform=transform, **how)
         scenes[role] = replace(opened_as(path, role), facts=SUN if sun else {})  # type: ignore[arg-type, index]
-    plan = plan_of(scenes["before"], scenes["after"])
-    bands = bands_of(scenes["before"], scenes["after"])
-    return suspect(plan, scenes, bands, area=None)
+    return suspected_in(folder, scenes)
 
 
 def on(found: Suspicion, shape: tuple[int, int], role: Role) -> NDArray[np.bool_]:
@@ -110,9 +117,18 @@ class TestSuspicion:
 
     @pytest.mark.parametrize("sun", [True, False])
     @pytest.mark.parametrize("seed", [0, 3])
+    @pytest.mark.parametrize("pixels", [4_000_000, 200_000])
     def test_clouds_with_shadows_are_found_in_their_date_alone(
-        self, tmp_path: Path, seed: int, *, sun: bool
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        pixels: int,
+        seed: int,
+        *,
+        sun: bool,
     ) -> None:
+        # In the images themselves, and in copies on pixels twice as large.
+        monkeypatch.setattr(imagery.overview, "PIXELS", pixels)
         made = textured_pair(shape=self.SHAPE, bands=3, seed=seed, noise=0.1, changes=8)
         cover = clouds(self.SHAPE, seed)
         after, shade = under(made.after * 40 + 100, cover, seed)
@@ -128,7 +144,11 @@ class TestSuspicion:
         assert found.sun == {"before": sun, "after": sun}
 
     @pytest.mark.parametrize("shadow", [0.0, 20.0])
-    def test_a_large_new_roof_is_no_cloud(self, tmp_path: Path, shadow: float) -> None:
+    @pytest.mark.parametrize("pixels", [4_000_000, 200_000])
+    def test_a_large_new_roof_is_no_cloud(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shadow: float, pixels: int
+    ) -> None:
+        monkeypatch.setattr(imagery.overview, "PIXELS", pixels)
         made = textured_pair(shape=self.SHAPE, bands=3, seed=5, noise=0.1)
         cover = np.zeros(self.SHAPE)
         cover[300:400, 500:600] = 1  # 2.25 ha
@@ -163,8 +183,7 @@ class TestSuspicion:
             with rasterio.open(path, "r+") as dataset:
                 dataset.descriptions = ("red", "green", "blue")
             scenes[role] = opened_as(path, role)  # type: ignore[arg-type, index]
-        plan = plan_of(scenes["before"], scenes["after"])
-        found = suspect(plan, scenes, bands_of(*scenes.values()), area=None)
+        found = suspected_in(tmp_path, scenes)
         assert isinstance(found, Suspicion)
         assert not found.bits.any()
 
@@ -181,7 +200,7 @@ class TestSuspicionOfRealImages:
     SETS = ("levir_cd_1024", "whu_cd", "xbd", "xbd_mexico_512", "fotbcd")
     GROUND = (0.5, 0.2, 0.8, 1.0, 0.2)
 
-    def pair(self, path: Path, pixel: float) -> Suspicion | str:
+    def pair(self, folder: Path, path: Path, pixel: float) -> Suspicion | str:
         other = path.with_name(path.name.replace("before", "after"))
         frame: dict[str, Any] = {}
         with rasterio.open(path) as dataset:
@@ -189,14 +208,14 @@ class TestSuspicionOfRealImages:
                 frame = {"no_georeference": True, "pixel_size": pixel}
         before, after = opened_as(path, "before", **frame), opened_as(other, "after", **frame)
         scenes: dict[Role, Scene] = {"before": before, "after": after}
-        return suspect(plan_of(before, after), scenes, bands_of(before, after), area=None)
+        return suspected_in(folder, scenes)
 
     @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-    def test_none_where_there_are_none(self, data: Path) -> None:
+    def test_none_where_there_are_none(self, tmp_path: Path, data: Path) -> None:
         shares = {}
         for name, pixel in zip(self.SETS, self.GROUND, strict=True):
             for path in sorted((data / "labelled" / name).rglob("before.*")):
-                found = self.pair(path, pixel)
+                found = self.pair(tmp_path, path, pixel)
                 assert isinstance(found, Suspicion)
                 shares[f"{name}/{path.parent.name}"] = max(found.share.values())
         assert len(shares) >= 15
@@ -204,9 +223,9 @@ class TestSuspicionOfRealImages:
 
     @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
     @pytest.mark.parametrize("name", ["test_0682", "train_0603", "train_0544", "train_0147"])
-    def test_where_anyone_sees_them(self, data: Path, name: str) -> None:
+    def test_where_anyone_sees_them(self, tmp_path: Path, data: Path, name: str) -> None:
         (path,) = (data / "labelled" / "ombria_s2" / name).glob("before.*")
-        found = self.pair(path, 10.0)
+        found = self.pair(tmp_path, path, 10.0)
         assert isinstance(found, Suspicion)
         assert found.share["after"] > 0.1
         assert found.share["before"] < 0.05
@@ -326,7 +345,7 @@ def chosen(folder: Path, scenes: dict[Role, Scene], executor: Executor, **option
     out.mkdir(exist_ok=True)
     return mask_scenes(
         plan,
-        scenes,
+        {role: Overview.same(scene) for role, scene in scenes.items()},
         bands_of(scenes["before"], scenes["after"]),
         area=None,
         left_out=LeftOut(),

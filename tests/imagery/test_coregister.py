@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,21 @@ import numpy as np
 import pytest
 from affine import Affine
 from numpy.typing import NDArray
-from pairs import UTM, aligned, scene_of
+from pairs import UTM, aligned, bands_of, plan_of, scene_of
 from scipy import ndimage
 
 import imagery.coregister
-from imagery.coregister import Alignment, Residual
+from imagery.blocks import Window
+from imagery.coregister import Alignment, Residual, _measure
 from imagery.coregister._field import FittedField
+from imagery.coregister._measure import measure
+from imagery.coregister._pair import MatchPair, match_pair
 from imagery.env import raster_environment
 from imagery.errors import AlignmentError, InputError
 from imagery.options import CoregisterOptions
 from imagery.record import to_json
 from imagery.scene import Scene
+from imagery.shift import Shift
 from imagery.simulate import TexturedPair, textured_pair
 
 ROWS = COLS = np.arange(40.0, 370, 30)
@@ -260,6 +265,60 @@ def test_numbers_do_not_depend_on_the_workers(opened: Opened) -> None:
     assert to_json(one.record) == to_json(two.record)
     rows = cols = np.arange(0.0, 400, 50)
     np.testing.assert_array_equal(one.shift.on_grid(rows, cols), two.shift.on_grid(rows, cols))
+
+
+@pytest.fixture
+def pair(opened: Opened) -> MatchPair:
+    """What is matched of two images that are 1.3 rows and -2.2 columns apart."""
+    before, after = scenes(opened, shift=(1.3, -2.2), shape=(400, 440))
+    with ThreadPoolExecutor(2) as executor:
+        made, _ = match_pair(
+            plan_of(before, after),
+            {"before": before, "after": after},
+            bands_of(before, after),
+            executor=executor,
+        )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("side", "step"), [(400, 32), (4096, 96), (10_000, 160), (20_000, 160), (60_000, 464)]
+)
+def test_windows_are_spread_from_edge_to_edge(pair: MatchPair, side: int, step: int) -> None:
+    large = replace(pair, area=Window(10, 20, 10 + side, 20 + side + 7))
+    tops, lefts = large.lattice
+    assert set(np.diff(tops)) == set(np.diff(lefts)) == {step}
+    for starts, first, last in ((tops, 10, 10 + side), (lefts, 20, 27 + side)):
+        margins = starts[0] - first, last - (starts[-1] + large.size)
+        assert 0 <= margins[0] <= margins[1] <= margins[0] + 1 <= step
+    assert len(tops) * len(lefts) <= 17_000
+
+
+def test_no_window_fits_a_small_area(pair: MatchPair) -> None:
+    small = replace(pair, area=Window(0, 0, 60, 300))
+    assert [len(starts) for starts in small.lattice] == [0, 8]
+
+
+def test_only_windows_that_moved_are_matched_again(pair: MatchPair) -> None:
+    still = Shift.constant(1.0, -2.0)
+    # From one column to the last, 0 to 2 px more.
+    turned = replace(still, linear=np.array([[1.0, 0.0, 2.0], [-2.0, 0.0, 0.0]]), scale=439.0)
+    with ThreadPoolExecutor(2) as executor:
+        first = measure(pair, still, search=8, executor=executor)
+        asked: list[float] = []
+
+        def noted(*given: Any, **how: Any) -> Any:
+            asked.extend(given[3] + pair.size / 2)
+            return match(*given, **how)
+
+        match = _measure._matched
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_measure, "_matched", noted)
+            again = measure(pair, turned, search=8, executor=executor, known=(first, still))
+    assert len(again.ties) >= 0.9 * len(first.ties)
+    assert 0 < len(asked) < len(first.ties)
+    assert min(asked) > 439 / 2
+    np.testing.assert_allclose(again.ties.shift.mean(axis=0), (1.3, -2.2), atol=0.02)
 
 
 def test_inputs_are_not_needed_in_one_radiometry(opened: Opened) -> None:

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from pairs import box_of, written
+from scipy import ndimage
 
 from imagery.blocks import Window
 from imagery.decision import TILE_SIDE
@@ -170,6 +171,84 @@ def test_a_quiet_area_calibrates(files: dict[str, Path], tmp_path: Path) -> None
     )
     assert found.decision.decoys_words is not None
     assert "quiet.geojson" in found.decision.decoys_words
+
+
+def leaning(*, seed: int, event: bool) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """A bare square in a town whose roofs stand elsewhere in the later image, as views differ."""
+    side, square = 1100, slice(400, 700)
+    rng, town = np.random.default_rng(seed), np.random.default_rng(1)
+    ground = np.full((side, side), 1000.0)
+    images = [ground.copy(), ground.copy()]
+    leans = rng.integers(1, 6, 2)
+    for row in range(16, side - 40, 36):
+        for col in range(16, side - 40, 36):
+            tone, height, width = 1000 * town.uniform(0.6, 1.5), *town.integers(10, 26, 2)
+            share = town.uniform(0, 1)  # of the lean: buildings differ in height
+            if row + height > 380 and row < 720 and col + width > 380 and col < 720:
+                continue
+            for image, lean in zip(images, ((0, 0), leans), strict=True):
+                top, left = (int(at + share * by) for at, by in zip((row, col), lean, strict=True))
+                image[top : top + height, left : left + width] = tone
+    if event:
+        images[1][500:540, 520:580] *= 1.25
+    assert (images[0][square, square] == 1000).all()
+    blurred = (ndimage.gaussian_filter(image, 0.7) for image in images)
+    noisy = ((image + rng.normal(0, 12, (2, side, side))).round() for image in blurred)
+    before, after = (image.clip(1, 60_000).astype(np.uint16) for image in noisy)
+    return before, after
+
+
+@pytest.mark.slow
+def test_leaning_roofs_don_t_hide_what_is_new_on_the_square(tmp_path: Path) -> None:
+    made = {
+        name: [
+            written(tmp_path, f"{name}_{role}", image, nodata=0)
+            for role, image in zip("ab", leaning(seed=seed, event=name == "event"), strict=True)
+        ]
+        for name, seed in (("event", 1), ("held", 2), ("one", 3), ("two", 4))
+    }
+    quiet = tuple((str(made[name][0]), str(made[name][1])) for name in ("one", "two"))
+    found = {}
+    for name in ("event", "held"):
+        folder = tmp_path / name
+        folder.mkdir()
+        found[name] = detect(
+            *made[name],
+            folder=folder,
+            options=options_of(max_false_alarms="10/km2", quiet_pair=quiet),
+        )
+    labels = []
+    for one in found.values():
+        with rasterio.open(one.rasters["change"]) as raster:
+            top, left = one.plan.display.top, one.plan.display.left
+            whole = np.zeros((1100, 1100), np.uint32)
+            data = raster.read(1)
+            whole[top : top + data.shape[0], left : left + data.shape[1]] = data
+            labels.append(whole)
+    assert labels[0][505:535, 525:575].all()
+    decision = found["event"].decision
+    assert decision.reach.times[-1] > 3
+    assert decision.decoys_words is not None
+    assert "1: one_a" in decision.decoys_words
+    assert "2: two_a" in decision.decoys_words
+    expected = found["held"].decision.expected_in_area
+    assert expected is not None
+    assert len(found["held"].regions) <= 2 * expected + 3
+    assert not labels[1][410:690, 410:690].any()
+
+
+def test_a_simulation_that_could_never_show_a_rate_is_not_begun(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with pytest.raises(RateError, match="smallest rate"):
+        changes(
+            files,
+            tmp_path,
+            options=options_of(max_false_alarms="0.0001/km2"),
+            progress=lambda progress: told.append(progress.step),
+        )
+    assert "decoys" not in told
 
 
 def test_an_impossible_rate_is_refused_with_what_is_missing(

@@ -63,11 +63,11 @@ def decision(ask: Ask, decoys: Decoys | None, scores: list[float], **more: Any) 
     given = {
         "area_km2": 0.075,
         "strengths": strengths(),
-        "singles": strengths(),
+        "null": fit_null(strengths()),
         "pixels": 10**6,
         **more,
     }
-    return decide(ask, decoys=decoys, scores=np.array(scores, np.float32), **given)
+    return decide(ask, decoys=decoys, regions=np.array(scores, np.float32), **given)
 
 
 class TestAsk:
@@ -137,16 +137,17 @@ class TestTiles:
 
     def test_regions_go_to_the_tile_of_their_pixel(self) -> None:
         seen = np.array([[100, 79], [80, 100]])
-        tiles, km2 = cut_tiles(
+        scores = np.array([3, 5, 9, 4, 6], np.float32)
+        members, km2 = cut_tiles(
             np.array([0, 9, 3, 10, 19]),
             np.array([0, 9, 12, 5, 19]),
-            np.array([3, 5, 9, 4, 6], np.float32),
+            scores,
             seen=seen,
             pixel_km2=0.5,
             side=10,
         )
         # The upper right tile is seen too little: its region of 9 is left out with it.
-        assert [tile.tolist() for tile in tiles] == [[5, 3], [4], [6]]
+        assert [scores[of].tolist() for of in members] == [[5, 3], [4], [6]]
         assert km2 == pytest.approx(0.5 * 280 / 3)
 
     def test_nothing_seen_and_nothing_found(self) -> None:
@@ -349,17 +350,7 @@ class TestAContrario:
         high = a_contrario(null, pixels=10**7)
         assert high == pytest.approx((2 * np.log(1e7)) ** 0.5, rel=1e-3)
         assert null is not None
-        assert null.surprise(np.array([high]))[0] == pytest.approx(7)
-
-    @pytest.mark.parametrize("strength", [1.0, 5.0, 30.0, 200.0])
-    def test_surprise_is_exact_however_far_out(self, strength: float) -> None:
-        from imagery.decision import Null
-
-        x = strength**2
-        one = Null(shape=1.0, scale=1.0).surprise(np.array([strength], np.float32))[0]
-        two = Null(shape=2.0, scale=1.0).surprise(np.array([strength], np.float32))[0]
-        assert one == pytest.approx(x / np.log(10))
-        assert two == pytest.approx((x - np.log1p(x)) / np.log(10))
+        assert null.reaching(np.array([high]))[0] == pytest.approx(1e-7, rel=1e-6)
 
     def test_it_is_never_below_three(self) -> None:
         assert a_contrario(fit_null(strengths(scale=1e-3)), pixels=1000) == 3
@@ -468,10 +459,10 @@ class TestDecide:
         found = decide(
             self.RATE,
             decoys=decoys(9),
-            scores=scores,
+            regions=scores,
             area_km2=1.0,
             strengths=strengths(),
-            singles=strengths(),
+            null=fit_null(strengths()),
             pixels=100,
         )
         numbers = to_json(found.numbers)

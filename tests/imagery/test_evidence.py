@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from pairs import alignment_of, bands_of, opened_as, plan_of, written
 from scipy import ndimage
 
+import imagery.evidence._around
 from imagery.blocks import Window, tiles_over
 from imagery.comparability import Pass, compare
 from imagery.difference import Noise
 from imagery.evidence import TESTS, Evidence, gather, judge
-from imagery.evidence._collect import TraitReader, grow, outward
+from imagery.evidence._around import grow, outward, windows_over
+from imagery.evidence._collect import TraitReader
 from imagery.evidence._displaced import Displacements, explained, fan, left_over, line
 from imagery.evidence._model import Traits
 from imagery.evidence._setting import (
@@ -33,11 +35,11 @@ from imagery.evidence._setting import (
     shadow_vector,
     unit,
 )
+from imagery.measure import Measure
 from imagery.normalise import Radiometry
 from imagery.record import StepRecord, to_json
 from imagery.sampling import PairReader, Sample
 from imagery.scene import Acquisition, Fact, Facts
-from imagery.scoring import Measure
 from imagery.seamed_shift import Parts, SeamedShift
 from imagery.shift import Shift
 from imagery.shift_error import ShiftError
@@ -582,6 +584,44 @@ class TestSums:
         assert whole.pixels.tolist() == [480, 90, 90]
         assert reader(Window(100, 0, 120, 20)) is None
 
+    @pytest.mark.parametrize("reading", [0, 10**9])
+    def test_windows_of_their_own_give_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: int
+    ) -> None:
+        labels = labels_at(
+            (slice(8, 16), slice(8, 20)), (slice(90, 110), slice(15, 21)),
+            (slice(60, 64), slice(88, 112)),
+        )  # fmt: skip
+        reader = Pair(
+            tmp_path,
+            Case(before=ground(200, texture=9), after=ground(200, texture=9, seed=2),
+                 labels=labels, shift=Shift.constant(0.3, 0.4), facts=(SUN, SUN)),
+        ).reader()  # fmt: skip
+        window = Window(0, 0, SIZE, SIZE)
+        expected = reader(window)
+        monkeypatch.setattr(imagery.evidence._around, "_READING", reading)
+        found = reader(window)
+        assert expected is not None
+        assert found is not None
+        for field in dataclasses.fields(Traits):
+            np.testing.assert_allclose(
+                getattr(found[1], field.name), getattr(expected[1], field.name), rtol=1e-5
+            )
+
+    def test_regions_far_apart_are_read_one_by_one(self) -> None:
+        boxes = np.array([(0, 20, 0, 20), (5, 30, 22, 40), (900, 940, 900, 930)])
+        whole = Window(100, 100, 1100, 1100)
+        (near, first), (far, second) = windows_over(boxes, margin=12, within=whole)
+        if first[2]:
+            (near, first), (far, second) = (far, second), (near, first)
+        assert near == Window(100, 100, 142, 152)
+        assert far == Window(988, 988, 1052, 1042)
+        assert (first.tolist(), second.tolist()) == ([True, True, False], [False, False, True])
+        many = np.tile(boxes, (10, 1))
+        ((window, regions),) = windows_over(many, margin=12, within=whole)
+        assert window == Window(100, 100, 1052, 1042)
+        assert regions.all()
+
     def test_regions_grow_alike_in_every_part(self) -> None:
         labels = labels_at(MIDDLE, (slice(67, 80), slice(50, 74)))
         grown, rounds = grow(labels, rounds=6)
@@ -593,9 +633,20 @@ class TestSums:
         np.testing.assert_array_equal(part[6:-6, 6:-6], grown[36:84, 46:84])
 
     def test_out_of_a_region_leads_out(self) -> None:
-        way = outward(labels_at(MIDDLE) > 0)
-        assert way[:, 44, 62] == pytest.approx((-1, 0), abs=1e-3)
-        assert way[:, 55, 75] == pytest.approx((0, 1), abs=1e-2)
+        boxes = np.array([(40, 70, 45, 79)])
+        way = outward(labels_at(MIDDLE), boxes, np.array([44, 55]), np.array([62, 75]))
+        assert way[:, 0] == pytest.approx((-1, 0), abs=1e-3)
+        assert way[:, 1] == pytest.approx((0, 1), abs=1e-2)
+
+    def test_out_of_a_region_is_down_a_gaussian(self) -> None:
+        labels = labels_at(MIDDLE, (slice(67, 80), slice(50, 74)))
+        near = ndimage.gaussian_filter((labels > 0).astype(np.float32), 3.0, truncate=2.0)
+        expected = -np.stack(np.gradient(near))
+        expected /= np.maximum(np.hypot(*expected), 1e-6)
+        rows, cols = np.nonzero(grow(labels, rounds=6)[0])
+        boxes = np.array([(39, 71, 44, 80), (61, 86, 44, 80)])
+        found = outward(labels, boxes, rows, cols)
+        np.testing.assert_allclose(found, expected[:, rows, cols], atol=1e-6)
 
     def test_the_length_along_a_direction(self) -> None:
         rows, cols = np.mgrid[0:20, 0:6].reshape(2, -1)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -153,30 +155,36 @@ def test_frequencies_that_carry_position() -> None:
 # The first guess
 
 
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("shift", [(0, 0), (40, -60), (-75, 10), (3, 90)])
-def test_the_first_guess_from_any_offset(shift: tuple[int, int]) -> None:
+def test_the_first_guess_from_any_offset(shift: tuple[int, int], executor: Executor) -> None:
     made = textured_pair(shape=(300, 340), shift=shift, seed=8, noise=0.2, gain=0.5)
     valid = np.ones((300, 340), bool)
-    found = coarse_shift(made.before[0], made.after[0], (valid, valid))
+    found = coarse_shift(made.before[0], made.after[0], (valid, valid), executor=executor)
     assert found.shift == shift
     assert found.support > 0.7
     assert found.sure
 
 
-def test_the_first_guess_from_inverted_contrast() -> None:
+def test_the_first_guess_from_inverted_contrast(executor: Executor) -> None:
     made = textured_pair(shape=(300, 300), shift=(21, -34), seed=8)
     valid = np.ones((300, 300), bool)
-    found = coarse_shift(made.before[0], -made.after[0], (valid, valid))
+    found = coarse_shift(made.before[0], -made.after[0], (valid, valid), executor=executor)
     # Windows can't vote for it, since their phase is turned, but no other move wins either.
     assert found.support < 0.1
 
 
-def test_unrelated_images_have_no_support() -> None:
+def test_unrelated_images_have_no_support(executor: Executor) -> None:
     one = textured_pair(shape=(300, 300), seed=1).before[0]
     two = textured_pair(shape=(300, 300), seed=2).before[0]
     valid = np.ones((300, 300), bool)
     # The best of seven candidates, of which the farthest leave few windows to vote.
-    found = coarse_shift(one, two, (valid, valid))
+    found = coarse_shift(one, two, (valid, valid), executor=executor)
     assert found.support < 0.3
     assert not found.significant
 

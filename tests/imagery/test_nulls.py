@@ -14,6 +14,7 @@ from imagery.blocks import Window, tiles_over
 from imagery.blockwise import engine
 from imagery.difference import METHODS, Noise
 from imagery.errors import InputError
+from imagery.measure import normalised
 from imagery.normalise import Radiometry
 from imagery.nulls import NullReader, Residuals, fit_residuals, look, null_of, undone
 from imagery.nulls._noise import OVERLAP, SIDE
@@ -22,7 +23,6 @@ from imagery.nulls._strata import CELL, cells_over, measured, stratum
 from imagery.nulls._wander import Wander
 from imagery.options import EngineOptions
 from imagery.sampling import Pair, PairReader
-from imagery.scoring import normalised
 from imagery.shift import Shift
 from imagery.shift_error import ShiftError
 from imagery.simulate import textured_pair

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from pairs import UTM, bands_of, box_of, plan_of, scene_of
 
+import imagery.overview
 import imagery.preview
 from imagery.blocks import Window
 from imagery.normalise import Radiometry
+from imagery.overview import overviews
 from imagery.preview import Stretch, write_previews
 from imagery.scene import Role, Scene
 from imagery.shift import Shift
@@ -47,14 +50,18 @@ def drawn(
 ) -> tuple[dict[Role, Any], Stretch]:
     """Each picture, open, and the stretch."""
     bands = bands_of(before, after)
-    paths, stretch = write_previews(
-        plan_of(before, after, extent, margin=0),
-        {"before": before, "after": after},
-        bands,
-        shift or Shift.constant(0, 0),
-        radiometry(len(bands.names), gain=gain),
-        folder=folder,
-    )
+    plan = plan_of(before, after, extent, margin=0)
+    scenes: dict[Role, Scene] = {"before": before, "after": after}
+    with ThreadPoolExecutor(2) as executor:
+        paths, stretch = write_previews(
+            plan,
+            overviews(plan, scenes, bands, folder=folder, executor=executor),
+            bands,
+            shift or Shift.constant(0, 0),
+            radiometry(len(bands.names), gain=gain),
+            folder=folder,
+            executor=executor,
+        )
     return {role: rasterio.open(path) for role, path in paths.items()}, stretch
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imagery.blocks import Window, tiles_over
-from imagery.regions import LabelledMap, ScoredTile, beside, keep_regions, label_regions
+from imagery.regions import (
+    Regions,
+    ScoredTile,
+    beside,
+    keep_regions,
+    label_regions,
+    regions_in,
+)
 
 EIGHT = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Regions, and their numbers over the whole map."""
+
+    regions: Regions
+    labels: NDArray[np.uint32]
 
 
 def labelled(
@@ -27,7 +44,7 @@ def labelled(
     least: int = 1,
     corner: tuple[int, int] = (0, 0),
     turn: int | None = None,
-) -> LabelledMap:
+) -> Found:
     """The regions of a whole map, handed over in tiles of a size."""
     rows, cols = score.shape
     window = Window(corner[0], corner[1], corner[0] + rows, corner[1] + cols)
@@ -53,14 +70,14 @@ def labelled(
                 inside=inside[at],
             )
 
-    found = label_regions(
-        tiles(),
-        window=window,
-        least_pixels=least,
-        labels=np.zeros(score.shape, np.uint32),
-    )
+    spool = io.BytesIO()
+    parts = (regions_in(tile, window=window) for tile in tiles())
+    found = label_regions(parts, window=window, least_pixels=least, spool=spool)
     keep_regions(found, np.ones(len(found.regions), bool))
-    return found
+    labels = np.zeros(score.shape, np.uint32)
+    for tile in tiles_over(window, size=size):
+        labels[tile.within(window)] = found.labels(tile)
+    return Found(regions=found.regions, labels=labels)
 
 
 def random_map(seed: int, rows: int, cols: int, density: float) -> dict[str, Any]:

@@ -280,16 +280,6 @@ def test_a_read_only_install_uses_the_users_cache(package: Path, tmp_path: Path)
         package.chmod(stat.S_IRWXU)
 
 
-def test_help_does_not_import_the_compiler() -> None:
-    code = (
-        "import sys; from aoi.cli import main; sys.argv[1:] = ['detect', '--help']\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "sys.exit('numba' in sys.modules)"
-    )
-    assert child(code, ROOT).returncode == 0
-
-
 def test_kinds_of_array_beyond_the_one_signature_are_refused() -> None:
     """One specialisation each: no other is compiled in passing."""
     image: Any = np.zeros((1, 40, 40))

@@ -11,19 +11,18 @@ from pairs import alignment_of, bands_of, box_of, plan_of, scene_of
 
 from imagery.blocks import Window, tiles_over
 from imagery.difference import METHODS, Choice, Noise
-from imagery.normalise import Radiometry
-from imagery.options import DetectOptions, DifferenceOptions, RegionOptions
-from imagery.sampling import PairReader, Sample, read_pair
-from imagery.scene import Scene
-from imagery.scoring import (
+from imagery.measure import (
     Measure,
     expected_misregistration,
     fit_measure,
     largest_misregistration,
-    least_pixels,
     normalised,
-    score_tile,
 )
+from imagery.normalise import Radiometry
+from imagery.options import DetectOptions, DifferenceOptions, RegionOptions
+from imagery.sampling import PairReader, Sample, read_pair
+from imagery.scene import Scene
+from imagery.scoring import least_pixels, score_tile
 from imagery.shift import Shift
 from imagery.shift_error import ShiftError
 

@@ -19,11 +19,11 @@ from scipy import ndimage
 from imagery import difference, normalise, threshold
 from imagery.blocks import Window, tiles_over
 from imagery.difference import Noise, Scores
+from imagery.measure import Measure
 from imagery.normalise import Radiometry
 from imagery.options import DifferenceOptions
 from imagery.sampling import Pair as Tile
 from imagery.sampling import Sample, gradients
-from imagery.scoring import Measure
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aoi.places.position import through
 from imagery.blocks import TILE
-from imagery.env import open_raster
+from imagery.env import open_raster, raster_environment
 from imagery.errors import InputError, TwopassError
 
 STRIPE = TILE
@@ -48,7 +48,7 @@ def polygonize(change_tif: Path) -> gpd.GeoDataFrame:
     pieces: defaultdict[int, list[Any]] = defaultdict(list)
     counts: defaultdict[int, int] = defaultdict(int)
     stripes: defaultdict[int, set[int]] = defaultdict(set)
-    with open_raster(change_tif) as dataset:
+    with raster_environment(), open_raster(change_tif) as dataset:
         crs, affine = dataset.crs, dataset.transform
         for top, stripe in _stripes(dataset, change_tif):
             ids, columns = _without_empty_columns(stripe)

@@ -106,10 +106,6 @@ class TileRegions:
     def __len__(self) -> int:
         return len(self.part.first)
 
-    def block(self) -> NDArray[np.uint32]:
-        """Labels of all the tile's pixels, 0 where there is none."""
-        return _spread(self.window, self.places, self.labels)
-
 
 class LabelledMap:
     """Regions and where they are."""
